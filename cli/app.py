@@ -1,0 +1,136 @@
+"""From words to a command and from its outcome to an exit code. `run` never leaves the process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from cli.call import Call
+from cli.grammar import As, Full, Group, Json, Quiet, Store
+from cli.output import print_refusal
+from cli.shell import Shell
+from cli.version import __version__
+from domain.refusals import Exit, Refusal
+
+# Typer keeps its copy of Click private; the base of its own error is the usage error of that copy.
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+
+_COMPLETION = ("--install-completion", "--show-completion")
+
+
+def build(*, completion: bool = False) -> typer.Typer:
+    """The program, without its commands: `cli.grammar.Group` loads them by name."""
+    program = typer.Typer(
+        cls=Group,
+        add_completion=completion,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        no_args_is_help=True,
+        context_settings={"max_content_width": 110},
+        epilog="`crewlog COMMAND --help` shows an example. `crewlog help states` draws the task machine.",
+    )
+    program.callback()(_root)
+    return program
+
+
+def _root(
+    ctx: typer.Context,
+    *,
+    json: Json = False,
+    quiet: Quiet = False,
+    full: Full = False,
+    as_: As = None,
+    store: Store = None,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", show_default=False)
+    ] = False,
+) -> None:
+    """An event-sourced message log that a crew of coding agents works from."""
+    call: Call = ctx.obj
+    if version:
+        print(f"crewlog {__version__}", file=call.shell.stdout)
+        raise typer.Exit
+    ctx.obj = call.with_options(json=json, quiet=quiet, full=full, as_=as_, store=store)
+
+
+def run(arguments: Sequence[str], shell: Shell) -> int:
+    """Run one command line and return its exit code."""
+    call = Call(shell)
+    try:
+        return _run(arguments, shell, call)
+    except Refusal as refusal:
+        print_refusal(shell, refusal, as_json=_wants_json(arguments))
+        return int(refusal.exit)
+    except KeyboardInterrupt:
+        stopped = Refusal("interrupted", "stopped", "An event that was acknowledged is safe; run it again.")
+        print_refusal(shell, stopped, as_json=_wants_json(arguments))
+        return 130
+    except OSError:
+        raise  # the launcher knows what to say where the answer itself could not be written
+    except Exception as error:  # noqa: BLE001 - the last line of defence: people get a code, not a traceback
+        bug = _internal(error, shell)
+        print_refusal(shell, bug, as_json=_wants_json(arguments))
+        return int(bug.exit)
+    finally:
+        call.close()
+
+
+def _internal(error: Exception, shell: Shell) -> Refusal:
+    if shell.environ.get("CREWLOG_DEBUG"):
+        import traceback
+
+        traceback.print_exception(error, file=shell.stderr)
+    message = f"{type(error).__name__}: {error}"
+    return Refusal("internal", message, "Please report it; with CREWLOG_DEBUG=1 it says where it happened.")
+
+
+def _run(arguments: Sequence[str], shell: Shell, call: Call) -> int:
+    completing = "_CREWLOG_COMPLETE" in shell.environ or any(word in _COMPLETION for word in arguments)
+    program = typer.main.get_command(build(completion=completing))
+    try:
+        code = program.main(list(arguments), prog_name="crewlog", standalone_mode=False, obj=call)
+    except UsageError as error:
+        raise _usage(error, arguments, shell) from error
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
+    return code if isinstance(code, int) and code else call.exit
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    words = list(arguments)
+    return "--json" in (words[: words.index("--")] if "--" in words else words)
+
+
+def _usage(error: Exception, arguments: Sequence[str], shell: Shell) -> Refusal:
+    """What Typer says about the line, with a hint for what it cannot know."""
+    format_message = getattr(error, "format_message", None)
+    message = str(format_message() if format_message else error).strip().rstrip(".")
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "crewlog"
+    if not message:  # no arguments at all: the help is the answer
+        message = "which command?"
+    files = [word for word in arguments if os.path.exists(os.path.join(shell.cwd, word))]
+    if "unexpected extra argument" in message and len(files) > 1:
+        listed = ", ".join(files[:3])
+        return Refusal(
+            "usage", message, f"{listed} are files here: did the shell expand a *? Quote the text."
+        )
+    return Refusal("usage", message, f"`{path} --help` shows how it is typed.")
+
+
+def run_process() -> int:
+    """Run the command line of this process."""
+    shell = Shell(sys.stdin, sys.stdout, sys.stderr, os.environ, os.getcwd())
+    return run(sys.argv[1:], shell)
+
+
+def docs_program() -> object:
+    """The program with everything loaded, for generated documentation and tests."""
+    return typer.main.get_command(build(completion=True))
+
+
+__all__ = ["Exit", "build", "docs_program", "run", "run_process"]

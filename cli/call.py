@@ -1,0 +1,243 @@
+"""One command's call: its options, who calls, which task is meant, the write and what follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from cli import place
+from cli.output import Answer, print_answer
+from cli.shell import Shell
+from domain.names import check_name, is_task_id
+from domain.refusals import Refusal
+
+if TYPE_CHECKING:
+    from cli.store import Store
+    from domain.decide import Command, Draft
+    from domain.log import Retry, Seen, Transaction, Written
+    from domain.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options that every command takes, before or after its name."""
+
+    json: bool = False
+    quiet: bool = False
+    full: bool = False
+    as_: str | None = None
+    store: str | None = None
+    key: str = ""
+    allow_secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """A name and why it is this one."""
+
+    name: str
+    why: str
+
+
+class Call:
+    """What a command function gets: surroundings, options, and the store when it asks for it."""
+
+    def __init__(self, shell: Shell, options: Options | None = None) -> None:
+        self.shell = shell
+        self.options = options or Options()
+        self.exit = 0
+        self._parent: Call | None = None
+
+    def with_options(self, **given: Any) -> Call:
+        """This call with the options that were given behind the command's name as well."""
+        stated = {name: value for name, value in given.items() if value}
+        child = Call(self.shell, replace(self.options, **stated))
+        child._parent = self
+        return child
+
+    def answer(self, answer: Answer) -> None:
+        """Print the answer; its exit code becomes the command's."""
+        if "store" in self.__dict__:
+            answer = replace(answer, remarks=[*self.store.warnings, *answer.remarks])
+        print_answer(self.shell, answer, as_json=self.options.json, quiet=self.options.quiet)
+        self.finish(int(answer.exit))
+
+    def finish(self, code: int) -> None:
+        """Set the exit code, here and for who called."""
+        self.exit = code
+        if self._parent:
+            self._parent.finish(code)
+
+    @cached_property
+    def git(self) -> place.GitPlace | None:
+        """The git repository around, if any."""
+        return place.find_git(self.shell.cwd)
+
+    @cached_property
+    def binding(self) -> place.Binding | None:
+        """What `start` or `join` wrote down for this worktree, if it is about this store."""
+        bound = place.read_binding(self.git) if self.git else None
+        return bound if bound and bound.store in ("", self.located.path) else None
+
+    @cached_property
+    def located(self) -> place.Located:
+        """Where the store is, and why there."""
+        return place.locate_store(self.shell.cwd, self.shell.environ, self.options.store)
+
+    @cached_property
+    def store(self) -> Store:
+        """The open store; closed by the app when the command ends."""
+        from cli.process import session_id
+        from cli.store import Store
+
+        place.guard(self.located.path)
+        opened = Store(self.located.path, self.shell, session_id(self.shell.environ))
+        self._keep(opened)
+        return opened
+
+    def _keep(self, opened: Store) -> None:
+        root = self
+        while root._parent:
+            root = root._parent
+        root.__dict__["opened"] = opened
+
+    def close(self) -> None:
+        """Close the store that this call opened."""
+        opened: Store | None = self.__dict__.pop("opened", None)
+        if opened:
+            opened.close()
+
+    def who(self) -> Who | None:
+        """Who calls: `--as`, CREWLOG_AGENT, the worktree's binding, on a terminal `me` in local.toml; or None."""
+        if self.options.as_:
+            return Who(check_name(self.options.as_), "--as")
+        name = self.shell.environ.get("CREWLOG_AGENT", "")
+        if name:
+            return Who(check_name(name, "CREWLOG_AGENT"), "CREWLOG_AGENT")
+        if self.binding:
+            return Who(self.binding.agent, "this worktree's binding")
+        me = place.read_local(self.located.path).get("me", "") if self.shell.interactive else ""
+        return Who(check_name(me, "me in local.toml"), "me in local.toml, on a terminal") if me else None
+
+    @cached_property
+    def actor(self) -> str:
+        """The name that writes; refused (`no-name`) where nothing says it."""
+        who = self.who()
+        if who is None:
+            hint = "Give --as NAME, set CREWLOG_AGENT, or bind this worktree with `crewlog join NAME`."
+            raise Refusal("no-name", "who are you? A write needs a name", hint)
+        return who.name
+
+    def task(self, text: str | None) -> str:
+        """The id of the task that is meant: as typed, else CREWLOG_TASK, else the worktree's."""
+        mine = self.who()
+        bound = self.binding
+        if not text:
+            text = self.shell.environ.get("CREWLOG_TASK", "")
+        if not text and bound and bound.task and mine and bound.agent == mine.name:
+            text = bound.task
+        if not text:
+            raise Refusal(
+                "usage", "which task? None was given and this worktree has none", "Name it: t-… or a slug."
+            )
+        if is_task_id(text):
+            return text
+        from projections.tasks import resolve
+
+        self.store.views.catch_up()
+        return resolve(self.store.views.connection, text)
+
+    def claim(self, task: str, given: str) -> str:
+        """The claim to show: `--claim`, else CREWLOG_CLAIM, else the worktree's for this task and name; or ""."""
+        from_environment = self.shell.environ.get("CREWLOG_CLAIM", "")
+        meant = self.shell.environ.get("CREWLOG_TASK", task) == task
+        if given or (from_environment and meant):
+            return given or from_environment
+        bound = self.binding
+        if bound and bound.task == task and bound.agent == self.actor:
+            return bound.claim or ""
+        return ""
+
+    def write(self, task: str, command: Command, *, texts: Sequence[str | None] = ()) -> Written:
+        """Decide the command on the task's true state and append what comes of it."""
+        from domain.decide import decide
+
+        def decided(seen: Seen) -> Sequence[Draft]:
+            if seen.state is None:
+                raise Refusal(
+                    "not-found", f"there is no task {task}", "`crewlog list` shows the tasks.", task=task
+                )
+            return decide(command, seen.state)
+
+        with self.writing(texts) as transaction:
+            return transaction.append(
+                f"task/{task}",
+                self.actor,
+                self.marked(decided, texts),
+                retry=self.retry(type(command).__name__),
+            )
+
+    @contextmanager
+    def writing(self, texts: Sequence[str | None] = ()) -> Generator[Transaction]:
+        """A transaction of the log; secrets are looked for first."""
+        self.secret(texts)
+        with self.store.log.transaction() as transaction:
+            yield transaction
+
+    def retry(self, command: str, **fields: Any) -> Retry | None:
+        """What an earlier event with this call's `--key` must look like to be its answer."""
+        if not self.options.key:
+            return None
+        from domain.decide import EVENTS
+        from domain.log import Retry
+
+        return Retry(_checked_key(self.options.key), EVENTS[command], fields)
+
+    def secret(self, texts: Sequence[str | None]) -> str:
+        """The rule that finds a secret in the texts, or ""; refused unless `--allow-secret`."""
+        from domain.secrets import find_secret
+
+        for text in texts:
+            found = find_secret(text) if text else None
+            if found and self.options.allow_secret:
+                return found.rule
+            if found:
+                hint = "Take it out, name where it is kept instead; or --allow-secret, which is recorded."
+                raise Refusal(
+                    "secret", f"the text looks like it holds a secret ({found.rule})", hint, rule=found.rule
+                )
+        return ""
+
+    def marked(
+        self, decided: Callable[[Seen], Sequence[Draft]], texts: Sequence[str | None]
+    ) -> Callable[[Seen], Sequence[Draft]]:
+        """The decision with a mark on its first event where a suspected secret was let pass."""
+        rule = self.secret(texts)
+
+        def with_mark(seen: Seen) -> Sequence[Draft]:
+            first, *others = (*decided(seen),) or (None,)
+            if first is None:
+                return ()
+            return (first._replace(payload={**first.payload, "allowed_secret": rule}), *others)
+
+        return with_mark if rule else decided
+
+    def state_of(self, task: str) -> Task:
+        """The task's state as the log has it; refused (`not-found`) where there is no such task."""
+        state: Task | None = self.store.log.state(f"task/{task}")
+        if state is None:
+            raise Refusal(
+                "not-found", f"there is no task {task}", "`crewlog list` shows the tasks.", task=task
+            )
+        return state
+
+
+def _checked_key(key: str) -> str:
+    if len(key) <= 128 and key.isascii() and key.isprintable():
+        return key
+    raise Refusal(
+        "bad-value", "--key must be at most 128 printable ASCII characters", "Example: --key run-17-done"
+    )

@@ -1,0 +1,97 @@
+"""`init`: make a store."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from cli import place
+from cli.call import Call
+from cli.files import create_private, exclude
+from cli.grammar import command
+from cli.output import Answer
+from cli.store import CONFIG, DATABASE, Store
+from domain.config import template
+from domain.names import check_name, near_name
+from domain.refusals import Refusal
+
+
+@command("init", "crewlog init --as zoe")
+def init(
+    call: Call,
+    directory: Annotated[
+        str | None,
+        typer.Argument(metavar="[DIR]", help="Where; default: here, or the repository's main worktree."),
+    ] = None,
+) -> None:
+    """Make a store here: in a git repository at its main worktree, kept out of your commits."""
+    home = _home(call, directory)
+    existed = os.path.exists(os.path.join(home.path, DATABASE))
+    _make_folder(home.path)
+    store = Store(home.path, call.shell, "")
+    call._keep(store)  # noqa: SLF001 - the call closes it
+    _make_files(store, home)
+    me = _me(call, store, existed=existed)
+    joined = _join_as_person(store, me) if me else False
+    remarks = store.after_write()
+    data = {"store": home.path, "created": not existed, "replica": store.replica, "me": me, "why": home.why}
+    said = "there is a store already" if existed else "made a store"
+    lines = [f"{said}: {home.path} ({home.why})"]
+    lines += (
+        [f"you are {me} on this terminal"] if me else ["nobody joined: `crewlog join NAME` says who you are"]
+    )
+    lines += [] if existed and not joined else ['next: crewlog spawn "What is to be done"']
+    call.answer(Answer(data, lines, [home.path], remarks))
+
+
+def _home(call: Call, directory: str | None) -> place.Located:
+    folder = os.path.join(call.shell.cwd, directory) if directory else call.shell.cwd
+    if directory and not os.path.isdir(folder):
+        raise Refusal("not-found", f"there is no directory {directory}", "Make it first.", path=folder)
+    return place.home_for_init(folder, call.shell.environ, call.options.store)
+
+
+def _make_folder(path: str) -> None:
+    from domain.stores.queue import unwritable
+
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        place.guard(path)
+    except OSError as error:
+        raise unwritable(error, path) from error
+
+
+def _make_files(store: Store, home: place.Located) -> None:
+    """Each step is harmless where it was done before, so that an interrupted `init` is finished by the next one."""
+    create_private(store.path(DATABASE))
+    store.log.create()
+    create_private(store.path(CONFIG), template())
+    git = place.find_git(os.path.dirname(home.path))
+    if git and git.main_worktree and home.path.startswith(git.main_worktree + os.sep):
+        exclude(git.common_dir, "/" + os.path.relpath(home.path, git.main_worktree) + "/")
+
+
+def _me(call: Call, store: Store, *, existed: bool) -> str:
+    """The person who runs `init`: as stated, as known, or on a terminal the login name."""
+    known = place.read_local(store.folder).get("me", "")
+    stated = call.options.as_ or call.shell.environ.get("CREWLOG_AGENT", "")
+    if stated:
+        check_name(stated)
+    if not stated and not known and call.shell.interactive:
+        stated = near_name(call.shell.environ.get("USER", "") or call.shell.environ.get("LOGNAME", ""))
+    if stated and not known and not existed:
+        place.write_local(store.folder, {"me": stated})
+    return stated or known
+
+
+def _join_as_person(store: Store, name: str) -> bool:
+    """Record who ran `init`, once."""
+    from domain.decide import Draft
+
+    if store.log.state(f"agent/{name}"):
+        return False
+    store.log.write(f"agent/{name}", name, lambda _: [Draft("agent.joined", {"person": True}, {})])
+    return True

@@ -1,0 +1,17 @@
+"""`retry`: a new attempt."""
+
+from __future__ import annotations
+
+from cli.arguments import ReasonOption, TaskArg, text_from
+from cli.call import Call
+from cli.grammar import command
+from cli.writes import answer
+
+
+@command("retry", "crewlog retry t-3k9f --as zoe", writes=True)
+def retry(call: Call, task: TaskArg = None, reason: ReasonOption = "") -> None:
+    """Make a failed or cancelled task one to be done again: a new attempt."""
+    from domain.decide import Retry
+
+    text = text_from(call.shell, reason, "reason")
+    call.answer(answer(call, call.write(call.task(task), Retry(call.actor, text), texts=[text])))

@@ -1,0 +1,99 @@
+"""`show`: one task with everything."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import orjson
+
+from cli.arguments import TaskArg
+from cli.call import Call
+from cli.events import event_line
+from cli.grammar import command
+from cli.output import Answer
+from cli.text import safe, safe_line
+from cli.writes import next_lines, short
+from domain.blobs import digest_of, preview
+from domain.refusals import Refusal
+
+EVENTS = 10
+BODY_LINES = 30
+
+
+@command("show", "crewlog show t-3k9f\ncrewlog show t-3k9f --full --json")
+def show(call: Call, task: TaskArg = None) -> None:
+    """Show one task: what it says, who holds it, what happened. --full shows long texts whole."""
+    from projections.tasks import full
+
+    name = call.task(task)
+    store = call.store
+    store.views.catch_up()
+    state = store.log.state(f"task/{name}")
+    if state is None:
+        raise Refusal("not-found", f"there is no task {name}", "`crewlog list` shows the tasks.", task=name)
+    shown = full(store.views.connection, name)
+    events = store.log.stream(f"task/{name}")
+    records = [orjson.loads(event.line) for event in events]
+    if call.options.full:
+        shown = _whole(call, shown)
+        records = [_whole(call, record) for record in records]
+    data = {"task": shown, "events": records}
+    lines = [*_head(shown), *_body(call, shown["body"])]
+    latest = events if call.options.full else events[-EVENTS:]
+    lines += ["", f"  {len(events)} events" + (f", the last {EVENTS}:" if len(events) > len(latest) else ":")]
+    lines += [f"  {event_line(event)}" for event in latest]
+    lines += [f"  next: {line}" for line in next_lines(state)[:2]]
+    call.answer(Answer(data, lines, [name]))
+
+
+def _head(shown: dict[str, Any]) -> list[str]:
+    lines = [f"{shown['id']}  {shown['state']}  p{shown['priority']}  {safe_line(shown['title'])}"]
+    facts = {
+        "slug": shown["slug"],
+        "for": shown["assignee"] or "anyone",
+        "held by": f"{shown['holder']}, claim {short(shown['claim'])}" if shown["claim"] else None,
+        "labels": " ".join(shown["labels"]),
+        "after": " ".join(shown["after"]),
+        "waits for": " ".join(shown["blocked_by"]),
+        "blocks": " ".join(shown["blocks"]),
+        "spawned": f"{shown['created']} by {shown['spawner']}",
+        "attempt": str(shown["attempts"]) if shown["attempts"] > 1 else None,
+        "progress": _progress(shown["progress"]),
+        "evidence": preview(shown["submission"]["evidence"]) if shown["submission"] else None,
+        "approved": f"by {shown['approval']['by']}, not signed" if shown["approval"] else None,
+        "ended": f"by {shown['end']['by']}: {preview(shown['end']['reason'])}" if shown["end"] else None,
+    }
+    return lines + [f"  {name:<10}{safe_line(str(value))}" for name, value in facts.items() if value]
+
+
+def _progress(progress: dict[str, Any] | None) -> str | None:
+    if not progress:
+        return None
+    percent = f"{progress['percent']}% " if "percent" in progress else ""
+    return f"{percent}{preview(progress.get('text'))} ({progress['at']})"
+
+
+def _body(call: Call, body: str | dict[str, Any]) -> list[str]:
+    text = preview(body)
+    lines = safe(text).split("\n") if text else []
+    if call.options.full or (len(lines) <= BODY_LINES and isinstance(body, str)):
+        return ["", *(f"    {line}" for line in lines)] if lines else []
+    size = body["blob"]["size"] if isinstance(body, dict) else len(text)
+    return [
+        "",
+        *(f"    {line}" for line in lines[:BODY_LINES]),
+        f"    … {size:,} bytes in all; --full shows them",
+    ]
+
+
+def _whole(call: Call, value: Any) -> Any:
+    """The value with every reference to a blob replaced by its text."""
+    if isinstance(value, dict):
+        members = cast("dict[str, Any]", value)
+        digest = digest_of(members)
+        if digest:
+            return call.store.log.blob(digest).decode("utf-8", "replace")
+        return {name: _whole(call, item) for name, item in members.items()}
+    if isinstance(value, list):
+        return [_whole(call, item) for item in cast("list[Any]", value)]
+    return value

@@ -1,0 +1,181 @@
+"""`spawn --from`: many tasks from JSON lines, together or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+
+from cli.arguments import anyone_or_name, checked_priority, checked_title
+from cli.call import Call
+from cli.commands.spawn import checked_labels
+from cli.output import Answer, json_text
+from cli.text import safe_line
+from cli.writes import outcome
+from domain.decide import Draft, Spawn, spawn
+from domain.names import check_slug
+from domain.refusals import Refusal
+from domain.registry import PRIORITY_DEFAULT
+
+if TYPE_CHECKING:
+    from domain.log import Written
+
+KNOWN = ("title", "body", "priority", "to", "labels", "slug", "after")
+FILE_LIMIT = 64 * 1024 * 1024
+EXAMPLE = '{"title": "Greet by name", "priority": 1, "slug": "greet", "after": ["parse"]}'
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the file: where it stands, and the task that it asks for. `after` holds names as typed."""
+
+    number: int
+    wanted: Spawn
+
+
+def spawn_many(call: Call, path: str) -> None:
+    """Create the tasks of the file in one transaction, blockers first."""
+    lines = _in_order(_parse(call, _read(call, path)))
+    ids: dict[str, str] = {}
+    written: list[Written] = []
+    texts = [text for line in lines for text in (line.wanted.title, line.wanted.body)]
+    outside = {
+        name: call.task(name) for line in lines for name in line.wanted.after if not _local(name, lines)
+    }
+    for task in outside.values():
+        call.state_of(task)
+    with call.writing(texts) as transaction:
+        for line in lines:
+            blockers = tuple(ids.get(name) or outside[name] for name in line.wanted.after)
+            wanted = replace(line.wanted, after=blockers)
+
+            def decided(_: object, wanted: Spawn = wanted) -> Sequence[Draft]:
+                return spawn(wanted)
+
+            retry = call.retry("Spawn", title=wanted.title)
+            if retry:
+                retry = replace(retry, key=f"{retry.key}/{line.number}")
+            one = transaction.append(
+                None, wanted.actor, call.marked(decided, [wanted.title, wanted.body]), retry=retry
+            )
+            if wanted.slug:
+                ids[wanted.slug] = one.state.card.id
+            written.append(one)
+    new = [one for one in written if not one.replayed]
+    results = [outcome(call, one) for one in written]
+    shown = [
+        f"{one.state.card.id}  {one.state.state:<9}  {safe_line(one.state.card.title)}" for one in written
+    ]
+    remarks = call.store.after_write() if new else []
+    call.answer(Answer({"results": results}, shown, [row["task"] for row in results], remarks))
+
+
+def _read(call: Call, path: str) -> bytes:
+    if path == "-":
+        return call.shell.stdin.read(FILE_LIMIT).encode("utf-8", "surrogateescape")
+    try:
+        with open(os.path.join(call.shell.cwd, path), "rb") as file:
+            return file.read(FILE_LIMIT)
+    except OSError as error:
+        raise Refusal(
+            "not-found", f"cannot read {path}: {error.strerror}", "Name a file of JSON lines."
+        ) from error
+
+
+def _parse(call: Call, data: bytes) -> list[Line]:
+    lines = [
+        _line(call, number, text) for number, text in enumerate(data.split(b"\n"), 1) if text.strip()
+    ]  # not splitlines: that breaks at U+2028 as well
+    if not lines:
+        raise Refusal("bad-value", "the file holds no task", f"A line looks like {EXAMPLE}")
+    slugs = [line.wanted.slug for line in lines if line.wanted.slug]
+    for slug in slugs:
+        if slugs.count(slug) > 1:
+            raise Refusal(
+                "bad-value", f"slug {slug!r} stands in several lines", "Each line needs a slug of its own."
+            )
+    return lines
+
+
+def _line(call: Call, number: int, text: bytes) -> Line:
+    try:
+        record: object = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise Refusal("bad-value", f"line {number}: not JSON: {error}", EXAMPLE, line=number) from error
+    if not isinstance(record, dict):
+        raise Refusal("bad-value", f"line {number}: not a JSON object", EXAMPLE, line=number)
+    fields = cast("dict[str, Any]", record)
+    unknown = [name for name in fields if name not in KNOWN]
+    if unknown:
+        raise Refusal(
+            "bad-value",
+            f"line {number}: unknown {unknown[0][:40]!r}",
+            f"Known: {', '.join(KNOWN)}.",
+            line=number,
+        )
+    try:
+        return Line(number, _wanted(call, fields))
+    except Refusal as refusal:
+        raise Refusal(
+            refusal.code,
+            f"line {number}: {refusal.message}",
+            refusal.hint,
+            **{**refusal.details, "line": number},
+        ) from refusal
+
+
+def _wanted(call: Call, fields: dict[str, Any]) -> Spawn:
+    priority = fields.get("priority", PRIORITY_DEFAULT)
+    if type(priority) is not int:
+        raise Refusal("bad-value", f"priority {json_text(priority)} is no integer", EXAMPLE)
+    slug = _text(fields, "slug")
+    return Spawn(
+        actor=call.actor,
+        title=checked_title(_text(fields, "title")),
+        priority=checked_priority(priority),
+        body=_text(fields, "body"),
+        assignee=anyone_or_name(_text(fields, "to") or None),
+        labels=checked_labels(_texts(fields, "labels")),
+        slug=check_slug(slug) if slug else None,
+        after=tuple(dict.fromkeys(_texts(fields, "after"))),
+    )
+
+
+def _text(fields: dict[str, Any], name: str) -> str:
+    value = fields.get(name)
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    raise Refusal("bad-value", f"{name} must be text", EXAMPLE)
+
+
+def _texts(fields: dict[str, Any], name: str) -> list[str]:
+    value: object = fields.get(name) or []
+    if isinstance(value, list) and all(isinstance(item, str) for item in cast("list[object]", value)):
+        return cast("list[str]", value)
+    raise Refusal("bad-value", f"{name} must be a list of texts", EXAMPLE)
+
+
+def _local(name: str, lines: Sequence[Line]) -> bool:
+    return any(line.wanted.slug == name for line in lines)
+
+
+def _in_order(lines: list[Line]) -> list[Line]:
+    """The lines so that blockers come before what waits for them; a circle is refused."""
+    from graphlib import CycleError, TopologicalSorter
+
+    by_slug = {line.wanted.slug: line for line in lines if line.wanted.slug}
+    graph = {
+        line.number: [by_slug[name].number for name in line.wanted.after if name in by_slug] for line in lines
+    }
+    try:
+        order = list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        circle = " → ".join(f"line {number}" for number in error.args[1])
+        raise Refusal("bad-value", f"these wait for each other: {circle}", "Take one `after` out.") from error
+    by_number = {line.number: line for line in lines}
+    return [by_number[number] for number in order]

@@ -1,0 +1,1 @@
+"""The demonstration: a coordinator and worker processes take real tasks from spawn to COMPLETED."""

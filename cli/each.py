@@ -1,0 +1,42 @@
+"""Several tasks in one command: each is judged alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cli.call import Call
+from cli.output import Answer
+from cli.text import safe
+from cli.writes import answer
+from domain.refusals import Exit, Refusal
+
+if TYPE_CHECKING:
+    from domain.log import Written
+
+
+def each(call: Call, tasks: Sequence[str | None], write: Callable[[str], Written]) -> None:
+    """Answer for one task as any write does; for several with `{"results": […]}`, exit 4 if any was refused."""
+    if len(tasks) == 1:
+        call.answer(answer(call, write(call.task(tasks[0]))))
+        return
+    if call.options.key:
+        raise Refusal("usage", "--key goes with one task", "Give each task a command and a key of its own.")
+    results: list[dict[str, Any]] = []
+    lines: list[str] = []
+    ids: list[str] = []
+    remarks: list[str] = []
+    refused = False
+    for text in tasks:
+        try:
+            one = answer(call, write(call.task(text)))
+        except Refusal as refusal:
+            refused = True
+            results.append({"task": text, "error": refusal.as_dict()})
+            remarks.append(f"{text}: {safe(refusal.message)} [{refusal.code}]")
+        else:
+            results.append(one.data)
+            lines += one.lines
+            ids += one.ids
+            remarks += one.remarks
+    call.answer(Answer({"results": results}, lines, ids, remarks, Exit.REFUSED if refused else Exit.DONE))

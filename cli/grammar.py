@@ -1,0 +1,232 @@
+"""The grammar of the command line, in one place: which commands there are, what every one of them takes.
+
+Commands are loaded by name when they are asked for: importing all of them would cost every start. This module and
+`cli.app` are all that know Typer's machinery.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import shlex
+from collections.abc import Callable
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command_from_info
+from typer.models import CommandInfo
+
+from cli.call import Call
+from domain.refusals import Refusal
+
+GROUPS: dict[str, dict[str, str]] = {
+    "Begin": {
+        "init": "cli.commands.init",
+        "where": "cli.commands.where",
+        "join": "cli.commands.join",
+        "whoami": "cli.commands.whoami",
+    },
+    "Tasks": {
+        "spawn": "cli.commands.spawn",
+        "start": "cli.commands.start",
+        "resume": "cli.commands.resume",
+        "progress": "cli.commands.progress",
+        "note": "cli.commands.note",
+        "done": "cli.commands.done",
+        "fail": "cli.commands.fail",
+        "release": "cli.commands.release",
+        "heartbeat": "cli.commands.heartbeat",
+    },
+    "Review and steer": {
+        "approve": "cli.commands.approve",
+        "reject": "cli.commands.reject",
+        "merge": "cli.commands.merge",
+        "cancel": "cli.commands.cancel",
+        "retry": "cli.commands.retry",
+        "assign": "cli.commands.assign",
+        "edit": "cli.commands.edit",
+        "undo": "cli.commands.undo",
+    },
+    "Look": {
+        "ready": "cli.commands.ready",
+        "list": "cli.commands.list",
+        "show": "cli.commands.show",
+        "agents": "cli.commands.agents",
+        "log": "cli.commands.log",
+        "tail": "cli.commands.tail",
+    },
+    "Store and help": {
+        "export": "cli.commands.export",
+        "rebuild": "cli.commands.rebuild",
+        "demo": "cli.commands.demo",
+        "schema": "cli.commands.schema",
+        "help": "cli.commands.help",
+        "completion": "cli.commands.completion",
+    },
+}
+MODULES = {name: module for group in GROUPS.values() for name, module in group.items()}
+
+OTHER_WORDS = {
+    "create": "spawn",
+    "new": "spawn",
+    "add": "spawn",
+    "close": "done",
+    "finish": "done",
+    "submit": "done",
+    "complete": "done",
+    "claim": "start",
+    "take": "start",
+    "next": "start",
+    "comment": "note",
+    "update": "edit",
+    "ls": "list",
+    "history": "log",
+    "accept": "approve",
+    "reopen": "retry",
+    "drop": "release",
+    "unclaim": "release",
+    "beat": "heartbeat",
+    "register": "join",
+    "roster": "agents",
+}
+
+Json = Annotated[bool, typer.Option("--json", help="Answer with JSON.", show_default=False)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print ids only.", show_default=False)]
+As = Annotated[
+    str | None,
+    typer.Option("--as", metavar="NAME", help="Who you are [env: CREWLOG_AGENT].", show_default=False),
+]
+Store = Annotated[
+    str | None,
+    typer.Option("--store", metavar="DIR", help="Which store [env: CREWLOG_STORE].", show_default=False),
+]
+Full = Annotated[bool, typer.Option("--full", help="Nothing shortened.", show_default=False)]
+Key = Annotated[
+    str,
+    typer.Option("--key", metavar="KEY", help="Makes a retry return the first event.", show_default=False),
+]
+AllowSecret = Annotated[
+    bool,
+    typer.Option(
+        "--allow-secret", help="Let a text pass that looks like a key; recorded.", show_default=False
+    ),
+]
+
+COMMON: tuple[tuple[str, Any, Any], ...] = (
+    ("json", Json, False),
+    ("quiet", Quiet, False),
+    ("full", Full, False),
+    ("as_", As, None),
+    ("store", Store, None),
+)
+WRITES: tuple[tuple[str, Any, Any], ...] = (("key", Key, ""), ("allow_secret", AllowSecret, False))
+
+_loaded: dict[str, TyperCommand] = {}
+
+
+class _HelpToShell:
+    """Help goes where the command's answers go."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        option: Any = super().get_help_option(ctx)  # type: ignore[misc] # pyright: ignore[reportUnknownVariableType, reportAttributeAccessIssue]
+        if option is not None:
+            option.callback = _show_help
+        return option
+
+
+def _show_help(ctx: Any, _param: Any, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        print(ctx.get_help(), file=ctx.find_root().obj.shell.stdout)
+        ctx.exit()
+
+
+class Command(_HelpToShell, TyperCommand):
+    """One command."""
+
+
+class Group(_HelpToShell, TyperGroup):
+    """All commands, loaded by name."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Every command, in the order of GROUPS."""
+        del ctx
+        return list(MODULES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command, or None."""
+        del ctx
+        return load(cmd_name) if cmd_name in MODULES else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the first word names; a wrong word is answered with the whole line corrected."""
+        if args and args[0] not in MODULES and not args[0].startswith("-"):
+            _wrong_word(args)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The list of commands in `--help`, by group."""
+        del ctx
+        for title, names in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, load(name).get_short_help_str(80)) for name in names])
+
+
+def load(name: str) -> TyperCommand:
+    """The command of this name."""
+    if name not in _loaded:
+        importlib.import_module(MODULES[name])
+    return _loaded[name]
+
+
+def command(
+    name: str, example: str, *, writes: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a function `(call, arguments…)` the command of this name. Its docstring is the help."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        info = CommandInfo(
+            name=name,
+            cls=Command,
+            callback=_with_common_options(function, writes=writes),
+            help=inspect.getdoc(function),
+            epilog="\b\n" + "\n".join(("Example:", *(f"  {line}" for line in example.splitlines()))),
+            context_settings={"max_content_width": 110},
+        )
+        built = get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
+        assert isinstance(built, TyperCommand)  # noqa: S101 - what `cls` says
+        _loaded[name] = built
+        return function
+
+    return register
+
+
+def _with_common_options(function: Callable[..., None], *, writes: bool) -> Callable[..., None]:
+    common = COMMON + WRITES if writes else COMMON
+
+    def callback(ctx: typer.Context, **arguments: Any) -> None:
+        call: Call = ctx.obj
+        given = {name: arguments.pop(name) for name, _, _ in common}
+        function(call.with_options(**given), **arguments)
+
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    parameters = [context, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own)]
+    parameters += [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, kind, default in common
+    ]
+    callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    callback.__annotations__ = {p.name: p.annotation for p in parameters}
+    return callback
+
+
+def _wrong_word(args: list[str]) -> NoReturn:
+    import difflib
+
+    word, rest = args[0], args[1:]
+    near = difflib.get_close_matches(word, [*MODULES, *OTHER_WORDS], n=1, cutoff=0.6)
+    right = OTHER_WORDS.get(word) or (OTHER_WORDS.get(near[0], near[0]) if near else "")
+    line = shlex.join(["crewlog", right, *rest]) if right else ""
+    hint = line or "`crewlog --help` lists the commands."
+    raise Refusal("unknown-command", f"there is no command {word[:80]!r}", hint, corrected=line or None)

@@ -1,0 +1,78 @@
+"""How answers and refusals are printed: JSON for programs, ids for `--quiet`, text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from cli.shell import Shell
+from cli.text import safe
+from domain.refusals import Exit, Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command has to say: the JSON object, the ids for `--quiet`, the lines for people.
+
+    `lines` are already safe to print: whoever builds them escapes what agents wrote (`cli.text`).
+    """
+
+    data: dict[str, Any]
+    lines: Sequence[str]
+    ids: Sequence[str] = ()
+    remarks: Sequence[str] = ()
+    exit: Exit = Exit.DONE
+
+
+def json_text(value: Any) -> str:
+    """One line of JSON for a program."""
+    return orjson.dumps(value).decode()
+
+
+def print_answer(shell: Shell, answer: Answer, *, as_json: bool, quiet: bool) -> None:
+    """Print the answer on stdout, its remarks on stderr."""
+    if as_json:
+        print(json_text(answer.data), file=shell.stdout)
+    else:
+        for line in answer.ids if quiet else answer.lines:
+            print(line, file=shell.stdout)
+    for remark in answer.remarks:
+        shell.remark(safe(remark))
+
+
+def print_refusal(shell: Shell, refusal: Refusal, *, as_json: bool) -> None:
+    """With `--json` one object on stdout, else a sentence and a hint on stderr."""
+    if as_json:
+        print(json_text({"error": refusal.as_dict()}), file=shell.stdout)
+        return
+    shell.remark(f"crewlog: {safe(refusal.message)} [{refusal.code}]")
+    for candidate in refusal.details.get("candidates", ())[:10]:
+        shell.remark(safe(f"  {candidate['id']}  {candidate['state']:<9}  {candidate['title']}"))
+    if refusal.hint:
+        shell.remark(safe(f"  hint: {refusal.hint}"))
+
+
+@dataclass(slots=True)
+class Columns:
+    """A table for people: each column as wide as its widest cell, the last one free."""
+
+    rows: list[Sequence[str]] = field(default_factory=list[Sequence[str]])
+
+    def add(self, *cells: str) -> None:
+        """Add a row."""
+        self.rows.append(cells)
+
+    def lines(self) -> list[str]:
+        """The rows, aligned."""
+        widths = (
+            [max(len(row[i]) for row in self.rows) for i in range(len(self.rows[0]) - 1)] if self.rows else []
+        )
+        return [
+            "  ".join(
+                [*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]
+            ).rstrip()
+            for row in self.rows
+        ]

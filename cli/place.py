@@ -1,0 +1,480 @@
+"""Where a command is: the git repository around it, its store, and what its worktree is bound to.
+
+No process is started, no GIT_* variable is honoured, and only `os` is imported: who starts cheaply asks here first.
+That is why the values below are plain classes; importing dataclasses and typing doubles the interpreter's start.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Final
+
+    from domain.refusals import Refusal
+
+STORE = ".crewlog"
+DATABASE = "crewlog.db"
+ADDRESS = "store.url"
+VARIABLE = "CREWLOG_STORE"
+BINDING = "crewlog.json"
+LOCAL = "local.toml"
+SMALL_FILE = 65_536
+
+
+class _Value:
+    """Equality, hash and repr by fields."""
+
+    __slots__: tuple[str, ...] = ()
+
+    def _fields(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other._fields() == self._fields()
+
+    def __hash__(self) -> int:
+        return hash(self._fields())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}{self._fields()!r}"
+
+
+class GitPlace(_Value):
+    """A place inside a git repository. All paths are absolute and without symlinks.
+
+    `worktree` is None in a bare repository and inside a git directory. `main_worktree` is None where the common
+    directory does not say it (bare, `--separate-git-dir`), so that every worktree gets the same answer.
+    """
+
+    __slots__ = ("common_dir", "git_dir", "linked", "main_worktree", "worktree")
+
+    def __init__(
+        self, worktree: str | None, git_dir: str, common_dir: str, main_worktree: str | None, *, linked: bool
+    ) -> None:
+        self.worktree: Final = worktree
+        self.git_dir: Final = git_dir
+        self.common_dir: Final = common_dir
+        self.main_worktree: Final = main_worktree
+        self.linked: Final = linked
+
+
+class Located(_Value):
+    """A store's folder and why it is this one. `url` is for stores on a server, which this version refuses."""
+
+    __slots__ = ("path", "url", "why")
+
+    def __init__(self, path: str, why: str, url: str | None = None) -> None:
+        self.path: Final = path
+        self.why: Final = why
+        self.url: Final = url
+
+
+class Binding(_Value):
+    """What `join` and `start` wrote down for a worktree: who works there, on which task, in which store."""
+
+    __slots__ = ("agent", "claim", "store", "task")
+
+    def __init__(
+        self, agent: str, task: str | None = None, claim: str | None = None, store: str = ""
+    ) -> None:
+        self.agent: Final = agent
+        self.task: Final = task
+        self.claim: Final = claim
+        self.store: Final = store
+
+
+# --- git -------------------------------------------------------------------------------------------------------------
+
+
+def find_git(cwd: str) -> GitPlace | None:
+    """The code repository that `cwd` is in, or None. The store's own little repository is never meant."""
+    for folder in _upward(os.path.realpath(cwd)):
+        if os.path.basename(folder) == STORE or f"/{STORE}/.git/" in f"{folder}/":
+            continue
+        entry = os.path.join(folder, ".git")
+        if os.path.isfile(entry):
+            # As in git: a .git file that leads nowhere ends the search, or a repository further up would be taken.
+            return _git_place(_pointed(entry), folder)
+        found = _git_place(entry, folder) or _git_place(folder, None)
+        if found:
+            return found
+    return None
+
+
+def _upward(folder: str) -> Iterator[str]:
+    while True:
+        yield folder
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return
+        folder = parent
+
+
+def _pointed(file: str) -> str:
+    """Where a `.git` file leads: `gitdir: PATH`, relative to the file's folder."""
+    path = _line(file).removeprefix("gitdir:").strip()
+    return os.path.join(os.path.dirname(file), path) if path else ""
+
+
+def _git_place(git_dir: str, worktree: str | None) -> GitPlace | None:
+    common = _common_dir(git_dir) if git_dir else None
+    if common is None:
+        return None
+    git_dir = os.path.realpath(git_dir)
+    linked = git_dir != common
+    core = _core(common)
+    bare = core.get("bare", "").lower() in ("true", "yes", "on", "1")
+    main = None if bare else _main_worktree(common, core.get("worktree", ""))
+    return GitPlace(None if bare and not linked else worktree, git_dir, common, main, linked=linked)
+
+
+def _common_dir(git_dir: str) -> str | None:
+    """The common directory behind a git directory; None if it is no git directory."""
+    if not os.path.isfile(os.path.join(git_dir, "HEAD")):
+        return None
+    common = os.path.realpath(os.path.join(git_dir, _line(os.path.join(git_dir, "commondir"))))
+    whole = all(os.path.isdir(os.path.join(common, part)) for part in ("objects", "refs"))
+    return common if whole else None
+
+
+def _main_worktree(common: str, stated: str) -> str | None:
+    if stated:
+        path = os.path.realpath(os.path.join(common, stated))
+        return path if os.path.isdir(path) else None
+    return os.path.dirname(common) if os.path.basename(common) == ".git" else None
+
+
+def _core(common: str) -> dict[str, str]:
+    """The section `core` of a repository's own configuration, where `bare` and `worktree` are."""
+    found: dict[str, str] = {}
+    for name in ("config", "config.worktree"):
+        section = ""
+        for line in os.fsdecode(_small(os.path.join(common, name), follow=True)).split("\n"):
+            head, bracket, rest = line.strip().partition("]")
+            if head.startswith("[") and bracket:
+                section = head[1:].strip().lower()
+            setting = rest if head.startswith("[") else line
+            key, equals, value = setting.partition("=")
+            if section == "core" and key.strip():
+                found[key.strip().lower()] = _config_value(value) if equals else "true"
+    return found
+
+
+def _config_value(text: str) -> str:
+    text = text.strip()
+    if text.startswith('"'):
+        return _quoted(text) or ""
+    return text.partition("#")[0].partition(";")[0].strip()
+
+
+# --- the store -------------------------------------------------------------------------------------------------------
+
+
+def locate_store(cwd: str, environ: Mapping[str, str], option: str | None) -> Located:
+    """The store that a command in `cwd` means; `option` is what `--store` says.
+
+    The order: the option, CREWLOG_STORE, the repository's own, the nearest one upward. Raises Refusal `no-store`
+    (details: `looked`), `usage` for a server's address, `newer-store` for a folder that holds one.
+    """
+    named = _named(cwd, environ, option)
+    if named:
+        return _named_store(*named)
+    cwd = os.path.realpath(cwd)
+    git = find_git(cwd)
+    looked = [_home(git)] if git else []
+    if git and _holds_store(looked[0]):
+        return Located(looked[0], _home_why(git))
+    for folder in _upward(cwd):
+        for path in (folder, os.path.join(folder, STORE)):
+            if os.path.basename(path) == STORE and _holds_store(path):
+                return Located(path, f"found upward of {cwd}")
+    message = "".join(f"no store at {path}, and " for path in looked)
+    message += f"no {STORE} with a store in {cwd} or a folder above it"
+    raise _no_store(message, "crewlog init", [*looked, _store_in(cwd)])
+
+
+def home_for_init(cwd: str, environ: Mapping[str, str], option: str | None) -> Located:
+    """Where `init` makes the store, whether there is one already or not. Raises Refusal `usage`, `newer-store`."""
+    named = _named(cwd, environ, option)
+    if named:
+        path, why = named
+        is_store = os.path.basename(path) == STORE or _holds_store(path)
+        return Located(path if is_store else _store_in(path), why)
+    cwd = os.path.realpath(cwd)
+    git = find_git(cwd)
+    if git:
+        return Located(_home(git), _home_why(git))
+    around = next((folder for folder in _upward(cwd) if os.path.basename(folder) == STORE), None)
+    return Located(around or _store_in(cwd), "the current directory, which is in no git repository")
+
+
+def guard(path: str) -> None:
+    """Refuse (`unsafe-store`) a store that is a symlink, holds symlinks of ours, or belongs to someone else.
+
+    Root may open anyone's. How the user got to the folder is not judged: /tmp is a symlink on some systems.
+    """
+    try:
+        info = os.lstat(path)
+        _guard_folder(path, info)
+        with os.scandir(path) as entries:
+            links = sorted(
+                entry.name for entry in entries if entry.is_symlink() and not _is_editors(entry.name)
+            )
+    except FileNotFoundError as error:
+        raise _no_store(f"there is no {path}", "crewlog init", [path]) from error
+    except OSError as error:
+        raise _unwritable(error, path) from error
+    if links:
+        raise _unsafe(os.path.join(path, links[0]), "is a symbolic link")
+
+
+def _guard_folder(path: str, info: os.stat_result) -> None:
+    if stat.S_ISLNK(info.st_mode):
+        raise _unsafe(path, "is a symbolic link")
+    if not stat.S_ISDIR(info.st_mode):
+        raise _unsafe(path, "is not a directory")
+    if os.geteuid() not in (0, info.st_uid):
+        raise _unsafe(path, f"belongs to another user (uid {info.st_uid})")
+
+
+def _is_editors(name: str) -> bool:
+    return name.startswith(".#")  # Emacs marks a file that it edits by a dangling link
+
+
+def _named(cwd: str, environ: Mapping[str, str], option: str | None) -> tuple[str, str] | None:
+    """The path that the user gave, and by what."""
+    if option == "":
+        raise _refusal("bad-value", "--store is empty", "Leave it out, or name a folder.")
+    value, source = (option, "--store") if option else (environ.get(VARIABLE, ""), VARIABLE)
+    if not value:
+        return None
+    if value.startswith(("postgresql://", "postgres://")):
+        # The address may hold a password: it is not repeated.
+        message = f"{source} names a server, and this version has the embedded store only"
+        raise _refusal("usage", message, f"Name a folder in {source}, or leave it out.")
+    head, tail = os.path.split(os.path.normpath(os.path.join(os.path.realpath(cwd), value)))
+    # The last part stays as it was given, so that `guard` sees whether it is a symlink.
+    return os.path.join(os.path.realpath(head), tail), source
+
+
+def _named_store(path: str, source: str) -> Located:
+    inside = _store_in(path)
+    for candidate in (path, inside):
+        if _holds_store(candidate):
+            return Located(candidate, source)
+    import shlex
+
+    hint = f"crewlog init --store {shlex.quote(path)}"
+    raise _no_store(f"{source} names {path}, and there is no store in it", hint, [path, inside])
+
+
+def _home(git: GitPlace) -> str:
+    return os.path.join(git.main_worktree or git.common_dir, STORE)
+
+
+def _home_why(git: GitPlace) -> str:
+    return "the repository's main worktree" if git.main_worktree else "the repository's git directory"
+
+
+def _store_in(folder: str) -> str:
+    return os.path.join(os.path.realpath(folder), STORE)
+
+
+def _holds_store(path: str) -> bool:
+    if os.path.isfile(os.path.join(path, DATABASE)):
+        return True
+    if not os.path.isfile(os.path.join(path, ADDRESS)):
+        return False
+    message = f"{os.path.join(path, ADDRESS)} names a server, and this version has the embedded store only"
+    raise _refusal("newer-store", message, "Use the version of crewlog that made it.", path=path)
+
+
+# --- the worktree's binding ------------------------------------------------------------------------------------------
+
+
+def read_binding(git: GitPlace) -> Binding | None:
+    """What this worktree is bound to. A file that is damaged, or no plain file, counts as none."""
+    import orjson
+
+    from domain.names import is_name
+
+    try:
+        found: object = orjson.loads(_small(os.path.join(git.git_dir, BINDING)))
+    except orjson.JSONDecodeError:
+        return None
+    fields: dict[str, object] = dict(found) if isinstance(found, dict) else {}  # pyright: ignore[reportUnknownArgumentType]
+    agent, store = fields.get("agent"), fields.get("store", "")
+    task, claim = fields.get("task"), fields.get("claim")
+    if not (isinstance(agent, str) and is_name(agent) and isinstance(store, str)):
+        return None
+    if not (isinstance(task, str | None) and isinstance(claim, str | None)):
+        return None
+    return Binding(agent, task, claim, store)
+
+
+def write_binding(git: GitPlace, binding: Binding) -> None:
+    """Bind this worktree. Raises Refusal `unwritable`, `disk-full`."""
+    import orjson
+
+    fields = {"agent": binding.agent, "task": binding.task, "claim": binding.claim, "store": binding.store}
+    write_private(os.path.join(git.git_dir, BINDING), orjson.dumps(fields).decode() + "\n")
+
+
+def clear_binding(git: GitPlace) -> None:
+    """Unbind this worktree; fine if it was not bound. Raises Refusal `unwritable`."""
+    path = os.path.join(git.git_dir, BINDING)
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unwritable(error, path) from error
+
+
+# --- local settings --------------------------------------------------------------------------------------------------
+
+_ESCAPES = {"\\": "\\", '"': '"', "n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+
+
+def read_local(store: str) -> dict[str, str]:
+    """The strings in `local.toml`: flat `key = "value"` lines. What is not of this form is passed over.
+
+    Read by hand because tomllib costs 24 ms at start.
+    """
+    found: dict[str, str] = {}
+    for line in _small(os.path.join(store, LOCAL)).decode("utf-8", "replace").split("\n"):
+        if line.lstrip().startswith("["):
+            break
+        key, equals, value = line.partition("=")
+        text = _quoted(value.strip()) if equals else None
+        if text is not None and not key.lstrip().startswith("#"):
+            found[key.strip()] = text
+    return found
+
+
+def write_local(store: str, settings: Mapping[str, str]) -> None:
+    """Replace `local.toml` by these settings. Raises Refusal `unwritable`, `disk-full`."""
+    lines = [f"{key} = {_quote(value)}\n" for key, value in sorted(settings.items())]
+    write_private(
+        os.path.join(store, LOCAL), "# Settings of this clone's user. Not shared.\n" + "".join(lines)
+    )
+
+
+def _quote(text: str) -> str:
+    letters = {char: f"\\{letter}" for letter, char in _ESCAPES.items()}
+    letters |= {chr(code): f"\\u{code:04x}" for code in (*range(32), 127) if chr(code) not in letters}
+    return f'"{"".join(letters.get(char, char) for char in text)}"'
+
+
+def _quoted(text: str) -> str | None:
+    """The string that `text` begins with, in single or double quotes; None if there is none."""
+    if text.startswith("'"):
+        inner, quote, _ = text[1:].partition("'")
+        return inner if quote else None
+    if not text.startswith('"'):
+        return None
+    parts: list[str] = []
+    chars = iter(text[1:])
+    for char in chars:
+        if char == '"':
+            return "".join(parts)
+        parts.append(_escaped(chars) if char == "\\" else char)
+    return None
+
+
+def _escaped(chars: Iterator[str]) -> str:
+    letter = next(chars, "")
+    digits = {"u": 4, "U": 8}.get(letter, 0)
+    if not digits:
+        return _ESCAPES.get(letter, letter)
+    try:
+        return chr(int("".join(next(chars, "") for _ in range(digits)), 16))
+    except (ValueError, OverflowError):
+        return "\ufffd"
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def write_private(path: str, text: str, *, replace: bool = True) -> None:
+    """Write a whole file that only its owner may read (0600), or nothing: temporary file, flush to disk, rename.
+
+    `replace=False` leaves a file that is there already: of several processes the first one's stays. A symlink at
+    `path` is replaced, not followed. Raises Refusal `unwritable`, `disk-full`.
+    """
+    temporary = f"{path}.{os.urandom(6).hex()}"
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        try:
+            with open(descriptor, "w", encoding="utf-8", errors="replace") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(descriptor)
+            _put(temporary, path, replace=replace)
+        finally:
+            _remove(temporary)
+    except OSError as error:
+        raise _unwritable(error, path) from error
+
+
+def _put(temporary: str, path: str, *, replace: bool) -> None:
+    if replace:
+        os.replace(temporary, path)
+        return
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+
+
+def _small(path: str, *, follow: bool = False) -> bytes:
+    """The beginning of a plain file; nothing where there is none, or a pipe, a directory, a symlink."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW))
+    except (OSError, ValueError):
+        return b""
+    try:
+        return os.read(descriptor, SMALL_FILE)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+
+
+def _line(path: str) -> str:
+    return os.fsdecode(_small(path, follow=True)).rstrip("\r\n")
+
+
+# --- refusals: their module imports enum and typing, which only an answer needs ---------------------------------------
+
+
+def _refusal(code: str, message: str, hint: str, **details: object) -> Refusal:
+    from domain.refusals import Refusal
+
+    return Refusal(code, message, hint, **details)
+
+
+def _no_store(message: str, hint: str, looked: list[str]) -> Refusal:
+    return _refusal("no-store", message, hint, looked=looked)
+
+
+def _unsafe(path: str, fault: str) -> Refusal:
+    hint = "A store is a folder of your own that holds real files; look who made it."
+    return _refusal("unsafe-store", f"{path} {fault}", hint, path=path)
+
+
+def _unwritable(error: OSError, path: str) -> Refusal:
+    from domain.stores.queue import unwritable
+
+    return unwritable(error, path)

@@ -1,0 +1,31 @@
+"""What a command gets from outside: streams, environment, directory, clock. Nothing in cli/ reads them elsewhere."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TextIO
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """The surroundings of one command. `clock` gives microseconds since 1970."""
+
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+    environ: Mapping[str, str]
+    cwd: str
+    clock: Callable[[], int] = lambda: time.time_ns() // 1000
+    entropy: Callable[[int], bytes] = os.urandom
+
+    @property
+    def interactive(self) -> bool:
+        """True when a person types: then, and only then, `me` in local.toml says who."""
+        return self.stdin.isatty()
+
+    def remark(self, text: str) -> None:
+        """Say something beside the answer, on stderr."""
+        print(text, file=self.stderr)

@@ -1,0 +1,118 @@
+"""The composition root: from a store's folder to its log, its views and its live file."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from cli.files import create_private, read_private
+from cli.shell import Shell
+from domain.config import Config, load
+from domain.refusals import Refusal
+
+if TYPE_CHECKING:
+    from export.live import LiveFile
+
+    from domain.log import Log
+    from projections.views import Views
+
+DATABASE = "crewlog.db"
+REPLICA = "replica"
+CONFIG = "config.toml"
+
+
+class Store:
+    """One open store. Everything is opened when it is first asked for, and closed by `close`."""
+
+    def __init__(self, folder: str, shell: Shell, session: str) -> None:
+        self.folder = folder
+        self.shell = shell
+        self.session = session
+        self.warnings: list[str] = []
+
+    def path(self, name: str) -> str:
+        """A file of the store."""
+        return os.path.join(self.folder, name)
+
+    @cached_property
+    def config(self) -> Config:
+        """The settings in force."""
+        text = read_private(self.path(CONFIG))
+        # tomllib costs 24 ms at start: a file of comments only needs no parser.
+        if not any(line.strip() and not line.lstrip().startswith("#") for line in text.split("\n")):
+            return Config()
+        import tomllib
+
+        try:
+            config, warnings = load(tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
+            raise Refusal("bad-value", f"config.toml: {error}", f"Mend {self.path(CONFIG)}.") from error
+        self.warnings += warnings
+        return config
+
+    @cached_property
+    def log(self) -> Log:
+        """The event log."""
+        from domain.log import Log
+        from domain.stores import sqlite
+
+        queue = self.path("queue.lock") if self.config.queue else ""
+        database = self.path(DATABASE)
+        return Log(
+            sqlite.environment(database, queue, read_only=False, wait=self.config.wait),
+            sqlite.environment(database, queue, read_only=True, wait=self.config.wait),
+            self.replica,
+            clock=self.shell.clock,
+            entropy=self.shell.entropy,
+            session=self.session,
+            blob_limit=self.config.blob,
+        )
+
+    @cached_property
+    def views(self) -> Views:
+        """The read models, as they were when last caught up."""
+        from projections.views import open_views
+
+        return open_views(self.folder, self.log)
+
+    @cached_property
+    def live(self) -> LiveFile:
+        """The file that people tail."""
+        from export.live import LiveFile
+
+        return LiveFile(self.folder, self.log)
+
+    @cached_property
+    def replica(self) -> str:
+        """This clone's id: drawn once, kept in a file of the store."""
+        text = read_private(self.path(REPLICA)).strip()
+        if text:
+            return text
+        drawn = "r-" + self.shell.entropy(8).hex()
+        create_private(self.path(REPLICA), drawn + "\n")
+        return read_private(self.path(REPLICA)).strip()
+
+    def after_write(self) -> list[str]:
+        """What follows an acknowledged event: live.jsonl, then the views. Returns remarks.
+
+        Never raises: the event is committed, and an exit code other than 0 would say that it is not.
+        """
+        remarks: list[str] = []
+        try:
+            fed = self.live.feed()
+            if fed.remark:
+                remarks.append(f"{fed.remark.message}; {fed.remark.hint}")
+            self.views.catch_up(wait=False)
+        except Exception as error:  # noqa: BLE001 - see above
+            if self.shell.environ.get("CREWLOG_DEBUG"):
+                raise
+            remarks.append(f"written, but what follows it has to wait for the next command: {error}")
+        return remarks
+
+    def close(self) -> None:
+        """Close what was opened. The writer's connection closes in the queue; see `domain.log`."""
+        for name in ("views", "log"):
+            opened = self.__dict__.pop(name, None)
+            if opened is not None:
+                opened.close()

@@ -1,0 +1,79 @@
+"""The answer of a command that wrote: what it came to, and what can be typed next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from cli.call import Call
+from cli.output import Answer
+from cli.text import safe_line
+from domain.task import Task, claim_of
+
+if TYPE_CHECKING:
+    from domain.log import Written
+
+SHORT = 12
+
+
+def short(event_id: str) -> str:
+    """How people see an event id."""
+    return event_id[:SHORT]
+
+
+def outcome(call: Call, written: Written, **extra: Any) -> dict[str, Any]:
+    """The JSON object of one write: `{"task", "state", "event", "claim"?, …, "next"}`."""
+    task: Task = written.state
+    claim = claim_of(task)
+    data: dict[str, Any] = {
+        "task": task.card.id,
+        "state": task.state,
+        "event": written.events[0].id if written.events else None,
+    }
+    if claim:
+        data["claim"] = claim.id
+    if written.replayed:
+        data["replayed"] = True
+    data |= extra
+    data["next"] = next_lines(task)
+    if call.options.full:
+        from projections.tasks import full
+
+        call.store.views.catch_up()
+        data["task_full"] = full(call.store.views.connection, task.card.id)
+        data["event_full"] = [orjson.loads(event.line) for event in written.events]
+    return data
+
+
+def answer(call: Call, written: Written, *, said: Sequence[str] = (), **extra: Any) -> Answer:
+    """The answer of a command that wrote to one task."""
+    task: Task = written.state
+    data = outcome(call, written, **extra)
+    remarks = call.store.after_write() if written.events and not written.replayed else []
+    if not written.events:
+        remarks.append("nothing to do: it is so already")
+    if written.replayed:
+        remarks.append("this key was used before: nothing new was written")
+    lines = [f"{task.card.id}  {task.state:<9}  {safe_line(task.card.title)}", *said]
+    lines += [f"  next: {line}" for line in data["next"][:1]]
+    return Answer(data, lines, [task.card.id], remarks)
+
+
+def next_lines(task: Task) -> list[str]:
+    """What can sensibly be typed next."""
+    name, claim = task.card.id, claim_of(task)
+    match task.state:
+        case "ASSIGNED":
+            return [f"crewlog start {name}{f' --as {task.card.assignee}' if task.card.assignee else ''}"]
+        case "WORKING" if claim:
+            return [f"crewlog done {name} --as {claim.holder} --claim {short(claim.id)}"]
+        case "IN_REVIEW":
+            return [f"crewlog approve {name}", f'crewlog reject {name} --reason "…"']
+        case "APPROVED":
+            return [f"crewlog merge {name}"]
+        case "FAILED" | "CANCELLED":
+            return [f"crewlog retry {name}"]
+        case _:
+            return [f"crewlog log {name}"]

@@ -1,0 +1,595 @@
+"""What may happen to a task next: one command, one function, one answer (the events, or a Refusal).
+
+Everything here is pure. The log calls it inside the write lock with the state that is true at that moment; an empty
+answer means that there is nothing to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, assert_never
+
+from domain.blobs import preview
+from domain.event import Event, Json
+from domain.refusals import Refusal
+from domain.task import (
+    BY_EVENT,
+    Approved,
+    Assigned,
+    Claim,
+    Completed,
+    InReview,
+    Submission,
+    Task,
+    Text,
+    Working,
+    claim_of,
+    current,
+    legal_commands,
+    submission_of,
+)
+
+CLAIM_PREFIX = 4
+
+
+class Draft(NamedTuple):
+    """An event before the log stamps it: type, payload, what it acts on, whom it addresses."""
+
+    type: str
+    payload: Json
+    on: Json
+    to: str = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Spawn:
+    """Create a task."""
+
+    actor: str
+    title: str
+    priority: int
+    body: str = ""
+    assignee: str | None = None
+    labels: tuple[str, ...] = ()
+    slug: str | None = None
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Take a task that nobody holds."""
+
+    actor: str
+    process: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Take one's own task over from another session of the same name."""
+
+    actor: str
+    process: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Hand the work in."""
+
+    actor: str
+    claim: str
+    evidence: str = ""
+    commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Take a submission back."""
+
+    actor: str
+    claim: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Send work back."""
+
+    actor: str
+    reason: str
+    to: str | None = None
+    submission: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Accept someone else's work; `complete` brings a task without a commit to COMPLETED at once."""
+
+    actor: str
+    policy: str
+    submission: str = ""
+    note: str = ""
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Complete an approved task that has no commit to merge."""
+
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Say that a task is no longer wanted."""
+
+    actor: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """Give up a task that one holds."""
+
+    actor: str
+    claim: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Give a task back; `force` takes it from someone else and needs a reason."""
+
+    actor: str
+    claim: str
+    reason: str = ""
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Begin a new attempt."""
+
+    actor: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Give a waiting task to a name, or with None to anyone."""
+
+    actor: str
+    to: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Change what a task says; None leaves a field as it is."""
+
+    actor: str
+    title: str | None = None
+    body: Text | None = None
+    priority: int | None = None
+    slug: str | None = None
+    add_labels: tuple[str, ...] = ()
+    remove_labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Write something down about a task."""
+
+    actor: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Say how far one's task is."""
+
+    actor: str
+    claim: str
+    text: str = ""
+    percent: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """Take one's own last event back: `last` is the stream's newest event, `before` the state it found."""
+
+    actor: str
+    last: Event
+    before: Task | None
+
+
+Command = (
+    Start
+    | Resume
+    | Submit
+    | Withdraw
+    | Reject
+    | Approve
+    | Merge
+    | Cancel
+    | Fail
+    | Release
+    | Retry
+    | Assign
+    | Edit
+    | Note
+    | Progress
+    | Undo
+)
+
+
+# Which first event a command leads to; empty: any. An idempotency key is only good for the command it was used with.
+EVENTS: dict[str, frozenset[str]] = {
+    "Spawn": frozenset({"task.spawned"}),
+    "Start": frozenset({"task.started"}),
+    "Resume": frozenset({"task.resumed"}),
+    "Submit": frozenset({"task.submitted"}),
+    "Withdraw": frozenset({"task.withdrawn"}),
+    "Reject": frozenset({"task.rejected"}),
+    "Approve": frozenset({"task.approved"}),
+    "Merge": frozenset({"task.merged"}),
+    "Cancel": frozenset({"task.cancelled"}),
+    "Fail": frozenset({"task.failed"}),
+    "Release": frozenset({"task.released"}),
+    "Retry": frozenset({"task.retried"}),
+    "Assign": frozenset({"task.assigned"}),
+    "Edit": frozenset({"task.edited"}),
+    "Note": frozenset({"task.noted"}),
+    "Progress": frozenset({"task.progressed"}),
+    "Undo": frozenset(),
+    "Join": frozenset({"agent.joined"}),
+}
+
+
+def spawn(command: Spawn) -> tuple[Draft, ...]:
+    """The event that creates a task."""
+    payload: Json = {
+        "title": command.title,
+        "priority": command.priority,
+        "assignee": command.assignee,
+        **_given(
+            body=command.body, labels=list(command.labels), slug=command.slug, after=list(command.after)
+        ),
+    }
+    return (Draft("task.spawned", payload, {}, command.assignee or "*"),)
+
+
+def decide(command: Command, task: Task) -> tuple[Draft, ...]:  # noqa: C901 - one case a command
+    """The events that the command leads to in this state; () where there is nothing to do. Raises Refusal."""
+    match command:
+        case Start():
+            return _start(command, task)
+        case Resume():
+            return _resume(command, task)
+        case Submit():
+            return _submit(command, task)
+        case Withdraw():
+            return _withdraw(command, task)
+        case Reject():
+            return _reject(command, task)
+        case Approve():
+            return _approve(command, task)
+        case Merge():
+            return _merge(command, task)
+        case Cancel():
+            return _cancel(command, task)
+        case Fail():
+            return _fail(command, task)
+        case Release():
+            return _release(command, task)
+        case Retry():
+            return _retry(command, task)
+        case Assign():
+            return _assign(command, task)
+        case Edit():
+            return _edit(command, task)
+        case Note():
+            return (_draft("task.noted", task, {"text": command.text}),)
+        case Progress():
+            return _progress(command, task)
+        case Undo():
+            return _undo(command, task)
+        case _:
+            assert_never(command)
+
+
+def _start(command: Start, task: Task) -> tuple[Draft, ...]:
+    claim = claim_of(task)
+    if isinstance(task, Working) and claim:
+        raise _held(task, claim, command.actor)
+    _require("task.started", task)
+    assignee = task.card.assignee
+    if assignee not in (None, command.actor):
+        raise Refusal(
+            "not-assignee",
+            f"{task.card.id} is assigned to {assignee}",
+            f"Take another one with `crewlog start`, or have it given to you: "
+            f"`crewlog assign {task.card.id} --to {command.actor}`.",
+            task=task.card.id,
+            assignee=assignee,
+        )
+    return (_draft("task.started", task, _given(process=command.process)),)
+
+
+def _resume(command: Resume, task: Task) -> tuple[Draft, ...]:
+    _require("task.resumed", task)
+    claim = claim_of(task)
+    if claim and claim.holder != command.actor:
+        raise _held(task, claim, command.actor)
+    return (_draft("task.resumed", task, _given(process=command.process)),)
+
+
+def _submit(command: Submit, task: Task) -> tuple[Draft, ...]:
+    _show_claim("task.submitted", task, command.actor, command.claim)
+    payload = _given(evidence=command.evidence, commit=command.commit)
+    return (_draft("task.submitted", task, payload, task.card.spawner),)
+
+
+def _withdraw(command: Withdraw, task: Task) -> tuple[Draft, ...]:
+    _show_claim("task.withdrawn", task, command.actor, command.claim)
+    return (_draft("task.withdrawn", task, _given(reason=command.reason)),)
+
+
+def _reject(command: Reject, task: Task) -> tuple[Draft, ...]:
+    _require("task.rejected", task)
+    _same_submission(command.submission, task)
+    claim = claim_of(task)
+    if claim and claim.holder == command.actor:
+        hint = f"`crewlog done --withdraw {task.card.id}` takes your own submission back."
+        raise Refusal("not-allowed", "nobody rejects their own work", hint, task=task.card.id)
+    payload = {"reason": command.reason, **_given(assignee=command.to)}
+    return (_draft("task.rejected", task, payload, command.to or (claim.holder if claim else "*")),)
+
+
+def _approve(command: Approve, task: Task) -> tuple[Draft, ...]:
+    _require("task.approved", task)
+    submission = _same_submission(command.submission, task)
+    if command.actor in (*task.card.holders, submission.by):
+        raise Refusal(
+            "own-approval",
+            f"{command.actor} worked on {task.card.id} and cannot approve it",
+            f"Ask someone else to review it: `crewlog approve {task.card.id} --as NAME`.",
+            task=task.card.id,
+            holders=sorted({*task.card.holders, submission.by}),
+        )
+    commit = _given(commit=submission.commit)
+    payload = {"policy": command.policy, **commit, **_given(note=command.note)}
+    approved = _draft("task.approved", task, payload)
+    if submission.commit or not command.complete:
+        return (approved,)
+    return (approved, Draft("task.merged", {}, {"submission": submission.id}))
+
+
+def _merge(command: Merge, task: Task) -> tuple[Draft, ...]:
+    del command
+    if isinstance(task, Completed):
+        return ()
+    _require("task.merged", task)
+    return (_draft("task.merged", task, {}),)
+
+
+def _cancel(command: Cancel, task: Task) -> tuple[Draft, ...]:
+    _require("task.cancelled", task)
+    return (_draft("task.cancelled", task, _given(reason=command.reason)),)
+
+
+def _fail(command: Fail, task: Task) -> tuple[Draft, ...]:
+    _show_claim("task.failed", task, command.actor, command.claim)
+    return (_draft("task.failed", task, {"reason": command.reason}, task.card.spawner),)
+
+
+def _release(command: Release, task: Task) -> tuple[Draft, ...]:
+    claim = claim_of(task)
+    mine = claim is not None and claim.holder == command.actor
+    if command.force and not (mine and command.claim):
+        _require("task.released", task)
+        if not command.reason.strip():
+            hint = f'Example: crewlog release {task.card.id} --force --reason "ada\'s session died".'
+            raise Refusal("bad-value", "a forced release needs a reason", hint, field="reason")
+        return (_draft("task.released", task, {"reason": command.reason, "forced": True}),)
+    _show_claim("task.released", task, command.actor, command.claim)
+    return (_draft("task.released", task, _given(reason=command.reason)),)
+
+
+def _retry(command: Retry, task: Task) -> tuple[Draft, ...]:
+    _require("task.retried", task)
+    return (_draft("task.retried", task, _given(reason=command.reason)),)
+
+
+def _assign(command: Assign, task: Task) -> tuple[Draft, ...]:
+    _require("task.assigned", task)
+    if task.card.assignee == command.to:
+        return ()
+    return (_draft("task.assigned", task, {"assignee": command.to}, command.to or "*"),)
+
+
+def _edit(command: Edit, task: Task) -> tuple[Draft, ...]:
+    card = task.card
+    wanted = {
+        "title": command.title,
+        "body": command.body,
+        "priority": command.priority,
+        "slug": command.slug,
+    }
+    payload: Json = {
+        name: value for name, value in wanted.items() if value is not None and value != getattr(card, name)
+    }
+    added = [label for label in dict.fromkeys(command.add_labels) if label not in card.labels]
+    removed = [label for label in dict.fromkeys(command.remove_labels) if label in card.labels]
+    payload |= _given(add_labels=added, remove_labels=removed)
+    return (_draft("task.edited", task, payload),) if payload else ()
+
+
+def _progress(command: Progress, task: Task) -> tuple[Draft, ...]:
+    _show_claim("task.progressed", task, command.actor, command.claim)
+    payload = _given(text=command.text)
+    if command.percent is not None:
+        payload["percent"] = command.percent
+    return (_draft("task.progressed", task, payload),)
+
+
+def _undo(command: Undo, task: Task) -> tuple[Draft, ...]:
+    last, card = command.last, task.card
+    if last.sender != command.actor:
+        message = f"the last event of {card.id} is {last.sender}'s {last.type}, not yours"
+        raise Refusal("cannot-undo", message, f"`crewlog log {card.id}` shows its events.", event=last.id)
+    inverse = _INVERSE.get(last.type)
+    draft = inverse(command, task) if inverse else None
+    if draft is None:
+        hint = f"Legal now: {', '.join(legal_commands(task.state))}."
+        raise Refusal("cannot-undo", f"{last.type} has no inverse here", hint, event=last.id)
+    return (draft,)
+
+
+def _unspawn(command: Undo, task: Task) -> Draft | None:
+    del command
+    return _draft("task.cancelled", task, {"reason": "undo"})
+
+
+def _unstart(command: Undo, task: Task) -> Draft | None:
+    del command
+    return _draft("task.released", task, {"reason": "undo"})
+
+
+def _unsubmit(command: Undo, task: Task) -> Draft | None:
+    first = isinstance(command.before, Working)
+    return _draft("task.withdrawn", task, {"reason": "undo"}) if first else None
+
+
+def _uncancel(command: Undo, task: Task) -> Draft | None:
+    waiting = isinstance(command.before, Assigned)
+    return _draft("task.retried", task, {"reason": "undo"}) if waiting else None
+
+
+def _unassign(command: Undo, task: Task) -> Draft | None:
+    before = command.before.card.assignee if command.before else None
+    return _draft("task.assigned", task, {"assignee": before}, before or "*")
+
+
+def _unedit(command: Undo, task: Task) -> Draft | None:
+    if command.before is None:
+        return None
+    before, now = command.before.card, task.card
+    payload: Json = {
+        name: getattr(before, name)
+        for name in ("title", "body", "priority", "slug")
+        if getattr(before, name) != getattr(now, name) and getattr(before, name) is not None
+    }
+    lost = [label for label in before.labels if label not in now.labels]
+    gained = [label for label in now.labels if label not in before.labels]
+    payload |= _given(add_labels=lost, remove_labels=gained)
+    return _draft("task.edited", task, payload) if payload else None
+
+
+_INVERSE: dict[str, Callable[[Undo, Task], Draft | None]] = {
+    "task.spawned": _unspawn,
+    "task.started": _unstart,
+    "task.submitted": _unsubmit,
+    "task.cancelled": _uncancel,
+    "task.assigned": _unassign,
+    "task.edited": _unedit,
+}
+
+
+def _draft(event: str, task: Task, payload: Json, to: str = "*") -> Draft:
+    on = BY_EVENT[event].on
+    return Draft(event, payload, {on: current(task, on)} if on else {}, to)
+
+
+def _given(**fields: Any) -> Json:
+    """The fields that say something."""
+    return {name: value for name, value in fields.items() if value not in (None, "", [], {})}
+
+
+def _require(event: str, task: Task) -> None:
+    row = BY_EVENT[event]
+    if task.state in row.states:
+        return
+    claim = claim_of(task)
+    holder = f", held by {claim.holder} since {claim.since}" if claim else ""
+    legal = legal_commands(task.state)
+    raise Refusal(
+        "wrong-state",
+        f"{task.card.id} is {task.state}{holder}; {row.command} needs {' or '.join(_ordered(row.states))}",
+        f"Legal now: {', '.join(legal)}.",
+        task=task.card.id,
+        state=task.state,
+        legal=legal,
+        **_about_end(task),
+    )
+
+
+def _ordered(states: frozenset[str]) -> list[str]:
+    order = (Assigned.state, Working.state, InReview.state, Approved.state)
+    return sorted(states, key=lambda state: (order.index(state) if state in order else len(order), state))
+
+
+def _about_end(task: Task) -> Json:
+    end = getattr(task, "end", None)
+    return {"by": end.by, "at": end.at, "reason": preview(end.reason)} if end else {}
+
+
+def _held(task: Task, claim: Claim, actor: str) -> Refusal:
+    if claim.holder == actor:
+        message = f"{task.card.id} is already held by {actor}, in another session or in this one, since {claim.since}"
+        hint = f"`crewlog resume {task.card.id}` takes it over openly: the old claim becomes stale."
+    else:
+        message = f"{task.card.id} is held by {claim.holder} since {claim.since}"
+        hint = "`crewlog start` without a task takes the best one that is ready."
+    return Refusal("held", message, hint, task=task.card.id, holder=claim.holder, since=claim.since)
+
+
+def _show_claim(event: str, task: Task, actor: str, shown: str) -> None:
+    """Fencing: only the holder's name with the current claim passes."""
+    claim = claim_of(task)
+    if shown and (claim is None or len(shown) < CLAIM_PREFIX or not claim.id.startswith(shown)):
+        raise _stale(task, shown)
+    _require(event, task)
+    if claim is None or claim.holder != actor:
+        holder = claim.holder if claim else None
+        raise Refusal(
+            "held" if claim else "wrong-state",
+            f"{task.card.id} is held by {holder}, not by {actor}",
+            "Only its holder may do that, showing the claim.",
+            task=task.card.id,
+            holder=holder,
+        )
+    if not shown:
+        raise Refusal(
+            "no-claim",
+            f"{BY_EVENT[event].command} on {task.card.id} needs the claim that `start` printed",
+            f"Give it as --claim or in CREWLOG_CLAIM; `crewlog whoami --as {actor}` shows it. If another session of "
+            f"yours may still be at work, `crewlog resume {task.card.id}` takes over.",
+            task=task.card.id,
+        )
+
+
+def _stale(task: Task, shown: str) -> Refusal:
+    claim = claim_of(task)
+    now = f"{claim.holder} holds it since {claim.since}" if claim else f"nobody holds it: it is {task.state}"
+    return Refusal(
+        "stale-claim",
+        f"claim {shown[:12]} on {task.card.id} is no longer current; {now}",
+        f"Stop working on it: `crewlog log {task.card.id}` tells what happened, `crewlog start` takes another.",
+        task=task.card.id,
+        state=task.state,
+        claim=shown,
+        holder=claim.holder if claim else None,
+        since=claim.since if claim else None,
+    )
+
+
+def _same_submission(shown: str, task: Task) -> Submission:
+    submission = submission_of(task)
+    if submission is None:
+        raise Refusal("wrong-state", f"{task.card.id} has no submission", task=task.card.id)
+    if shown and not submission.id.startswith(shown):
+        message = f"submission {shown[:12]} of {task.card.id} was replaced by {submission.id[:12]}"
+        raise Refusal(
+            "stale-review", message, f"Look again: `crewlog show {task.card.id}`.", task=task.card.id
+        )
+    return submission

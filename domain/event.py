@@ -1,0 +1,332 @@
+"""The envelope of an event: its fields, its canonical bytes, its id; how it is sealed, parsed and checked.
+
+Version 1 of the envelope (2026): the fields of `Event`. A version that changes shape gets an upcaster here,
+run at read; stored bytes never change.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any, cast
+
+import orjson
+
+from domain.names import is_name, is_stored_address
+from domain.refusals import Refusal
+
+VERSION = 1
+LINE_LIMIT = 16_384
+DEPTH_LIMIT = 32
+PARENT_LIMIT = 32
+INT_LIMIT = 2**53 - 1
+
+_ID_DOMAIN = b"crewlog.event.v1\0"
+_ID_PREFIX = b'{"id":"'
+_ID_END = len(_ID_PREFIX) + 64
+_HEX = frozenset("0123456789abcdef")
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One immutable event. `line` holds the exact stored bytes; all else is read from them.
+
+    `sender` is the field `from`; `prev`, `key` and `session` are "" where the line has none; `on` and `payload` are
+    JSON objects that nobody may change.
+    """
+
+    id: str
+    ts: str
+    sender: str
+    to: str
+    type: str
+    stream: str
+    payload: Json
+    on: Json
+    parents: tuple[str, ...]
+    key: str
+    session: str
+    replica: str
+    seq: int
+    prev: str
+    v: int
+    line: bytes
+
+    @property
+    def kind(self) -> str:
+        """The kind of stream: `task`, `agent`, `mail`, `log` or `pulse`."""
+        return self.stream.partition("/")[0]
+
+    @property
+    def subject(self) -> str:
+        """The stream without its kind: a task id, a name."""
+        return self.stream.partition("/")[2]
+
+
+def canonical(value: Json) -> bytes:
+    """Canonical bytes: keys sorted, no spaces, ASCII only.
+
+    Standard `json`, not orjson: orjson cannot escape to ASCII, and its float text changed between releases. Raises
+    Refusal `bad-value` for what has no canonical form: floats, integers beyond 2^53-1, lone surrogates, keys that are
+    no strings, nesting over DEPTH_LIMIT.
+    """
+    _check_canonical(value)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+
+
+def _check_canonical(value: object) -> None:
+    level: list[object] = [value]
+    for _ in range(DEPTH_LIMIT):
+        level = [child for item in level for child in _children(item)]
+    if any(isinstance(item, dict | list | tuple) for item in level):
+        raise Refusal("bad-value", f"JSON nested deeper than {DEPTH_LIMIT}")
+    for item in level:
+        _children(item)
+
+
+def _children(item: object) -> list[object]:
+    if isinstance(item, str):
+        _check_text(item)
+    elif isinstance(item, dict):
+        members = cast("dict[object, object]", item)
+        for key in members:
+            if not isinstance(key, str):
+                raise Refusal("bad-value", "JSON keys must be strings")
+            _check_text(key)
+        return list(members.values())
+    elif isinstance(item, list | tuple):
+        return list(cast("list[object]", item))
+    elif isinstance(item, bool) or item is None:
+        pass
+    elif isinstance(item, int):
+        if not -INT_LIMIT <= item <= INT_LIMIT:
+            raise Refusal("bad-value", "integers must lie within ±(2^53-1)")
+    else:
+        raise Refusal("bad-value", f"{type(item).__name__} has no canonical form")
+    return []
+
+
+def _check_text(text: str) -> None:
+    if text.isascii():
+        return
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise Refusal("bad-value", "text holds a lone surrogate: it is not valid Unicode") from error
+
+
+def seal(fields: Mapping[str, Any]) -> Event:
+    """The event for envelope fields without `id` (JSON names, empty optional ones left out).
+
+    Raises Refusal `too-large` when its line would pass LINE_LIMIT bytes.
+    """
+    body = dict(fields)
+    content = canonical(body)
+    event_id = sha256(_ID_DOMAIN + content).hexdigest()
+    line = _ID_PREFIX + event_id.encode("ascii") + b'",' + content[1:]
+    if len(line) > LINE_LIMIT:
+        message = f"the event would be {len(line):,} bytes; the limit is {LINE_LIMIT:,}"
+        raise Refusal("too-large", message, "Shorten the text, or put it into the body, which may be a file.")
+    body["id"] = event_id
+    return _event(body, line)
+
+
+def id_of(line: bytes) -> str:
+    """The id that the bytes of a line hash to, whatever id it states. Needs no re-serialising."""
+    return sha256(_ID_DOMAIN + b"{" + line[_ID_END + 2 :]).hexdigest()
+
+
+def stated_id(line: bytes) -> str:
+    """The id that a line states, or "" where it has none at its beginning."""
+    if not line.startswith(_ID_PREFIX) or line[_ID_END : _ID_END + 2] != b'",':
+        return ""
+    text = line[len(_ID_PREFIX) : _ID_END].decode("ascii", "replace")
+    return text if _HEX.issuperset(text) else ""
+
+
+def parse(line: bytes) -> Event:
+    """The event of a line that this store wrote. Trusts it; use `check` for lines from elsewhere."""
+    return _event(orjson.loads(line), line)
+
+
+def _event(body: Json, line: bytes) -> Event:
+    return Event(
+        id=body["id"],
+        ts=body["ts"],
+        sender=body["from"],
+        to=body["to"],
+        type=body["type"],
+        stream=body["stream"],
+        payload=body["payload"],
+        on=body.get("on", {}),
+        parents=tuple(body.get("parents", ())),
+        key=body.get("key", ""),
+        session=body.get("session", ""),
+        replica=body.get("replica", ""),
+        seq=body.get("seq", 0),
+        prev=body.get("prev", ""),
+        v=body["v"],
+        line=line,
+    )
+
+
+def check(line: bytes) -> Event:
+    """The event of a line from anywhere, or a Refusal `corrupt` that says what is wrong with it.
+
+    Size and depth are checked before parsing, so a hostile line costs bounded memory.
+    """
+    if len(line) > LINE_LIMIT:
+        raise _corrupt(f"line of {len(line):,} bytes is over {LINE_LIMIT:,}")
+    if _depth(line) > DEPTH_LIMIT:
+        raise _corrupt(f"JSON nested deeper than {DEPTH_LIMIT}")
+    stated = stated_id(line)
+    if not stated:
+        raise _corrupt('line does not begin with {"id":"<64 hex>",')
+    if id_of(line) != stated:
+        raise _corrupt("bytes do not hash to the id", id=stated, expected=id_of(line))
+    try:
+        body: object = json.loads(line)
+    except ValueError as error:
+        raise _corrupt(f"not JSON: {error}", id=stated) from error
+    if not isinstance(body, dict):
+        raise _corrupt("not a JSON object", id=stated)
+    fields = cast("Json", body)
+    _check_fields(fields, stated)
+    rest = {name: value for name, value in fields.items() if name != "id"}
+    # One spelling only: this also finds duplicate keys, spaces, NaN, floats and unsorted keys.
+    if _ID_PREFIX + stated.encode() + b'",' + _canonical_or_corrupt(rest, stated)[1:] != line:
+        raise _corrupt("bytes are not canonical", id=stated)
+    return _event(fields, line)
+
+
+def _canonical_or_corrupt(rest: Json, stated: str) -> bytes:
+    try:
+        return canonical(rest)
+    except Refusal as refusal:
+        raise _corrupt(refusal.message, id=stated) from refusal
+
+
+_REQUIRED: tuple[tuple[str, type], ...] = (
+    ("id", str),
+    ("v", int),
+    ("ts", str),
+    ("from", str),
+    ("to", str),
+    ("type", str),
+    ("stream", str),
+    ("payload", dict),
+)
+_OPTIONAL: tuple[tuple[str, type], ...] = (
+    ("on", dict),
+    ("parents", list),
+    ("key", str),
+    ("session", str),
+    ("replica", str),
+    ("seq", int),
+    ("prev", str),
+)
+_KNOWN = frozenset(name for name, _ in _REQUIRED + _OPTIONAL)
+
+
+def _check_fields(fields: Json, stated: str) -> None:
+    # `type(…) is`: True is an int to isinstance.
+    for name, kind in _REQUIRED:
+        if type(fields.get(name)) is not kind:
+            raise _corrupt(f"field {name!r} is missing or not {kind.__name__}", id=stated)
+    for name, kind in _OPTIONAL:
+        if name in fields and type(fields[name]) is not kind:
+            raise _corrupt(f"field {name!r} is not {kind.__name__}", id=stated)
+    unknown = sorted(set(fields) - _KNOWN)
+    if unknown and fields["v"] == VERSION:
+        raise _corrupt(f"unknown fields {', '.join(unknown)[:30]!a}", id=stated)
+    for name, good, what in _forms(fields):
+        if not good:
+            raise _corrupt(f"field {name!r} is not {what}", id=stated)
+    _check_time(fields["ts"], stated)
+
+
+def _forms(fields: Json) -> tuple[tuple[str, bool, str], ...]:
+    """Which fields look as they must. Ids, names and streams become paths, so nothing else may pass here."""
+    parents: list[object] = fields.get("parents", [])
+    in_order = all(is_id(parent) for parent in parents) and parents == sorted(set(cast("list[str]", parents)))
+    return (
+        ("v", fields["v"] > 0, "a version"),
+        ("from", is_name(fields["from"]), "a name"),
+        ("to", is_stored_address(fields["to"]), "an address"),
+        ("type", is_name(fields["type"]), "a name like task.started"),
+        ("stream", all(is_name(part) for part in fields["stream"].split("/", 1)), "like task/t-3k9fa2mq"),
+        ("replica", "replica" not in fields or is_name(fields["replica"]), "a name"),
+        ("seq", fields.get("seq", 0) >= 0, "a count"),
+        ("prev", "prev" not in fields or is_id(fields["prev"]), "an id"),
+        ("parents", len(parents) <= PARENT_LIMIT and in_order, f"at most {PARENT_LIMIT} ids, sorted"),
+    )
+
+
+def is_id(value: object) -> bool:
+    """True for a whole event id, or any other SHA-256 in lower-case hex."""
+    return isinstance(value, str) and len(value) == 64 and _HEX.issuperset(value)
+
+
+def _check_time(text: str, stated: str) -> None:
+    try:
+        exact = format_time(parse_time(text)) == text
+    except ValueError:
+        exact = False
+    if not exact:
+        raise _corrupt("field 'ts' is not UTC with microseconds", id=stated)
+
+
+def _depth(line: bytes) -> int:
+    """The nesting depth outside strings, or 0 where there are too few brackets to matter."""
+    if line.count(b"{") + line.count(b"[") <= DEPTH_LIMIT:
+        return 0
+    deepest = depth = 0
+    inside = escaped = False
+    for byte in line:
+        if escaped:
+            escaped = False
+        elif byte == 0x5C:
+            escaped = inside
+        elif byte == 0x22:
+            inside = not inside
+        elif inside:
+            continue
+        elif byte in b"{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"}]":
+            depth -= 1
+    return deepest
+
+
+def _corrupt(message: str, **details: Any) -> Refusal:
+    return Refusal("corrupt", message, "The line was changed, cut or made by something else.", **details)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def format_time(micros: int) -> str:
+    """Microseconds since 1970 as `2026-11-23T17:31:05.123456Z`: fixed width, sorts as text."""
+    moment = _EPOCH + timedelta(microseconds=micros)
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def parse_time(text: str) -> int:
+    """Microseconds since 1970 of a time as `format_time` writes it. Raises ValueError."""
+    if len(text) != len("2026-11-23T17:31:05.123456Z") or text[-1] != "Z":
+        raise ValueError(text)
+    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
+
+
+def after(now: int, newest_parent: str) -> str:
+    """The hybrid clock: the later of the wall clock and 1 µs after the newest parent (or "")."""
+    wall = format_time(now)
+    if wall > newest_parent:
+        return wall
+    return format_time(parse_time(newest_parent) + 1)

@@ -1,0 +1,474 @@
+"""The log: load, decide inside the write lock, append. The only I/O of the domain.
+
+It stands on eventsourcing's recorders. Which engine, which file, which lock: all that is configuration, given as the
+environments that `InfrastructureFactory.construct` reads; nothing here knows SQLite.
+
+A command is acknowledged when `transaction()` has ended: the event is then committed and synced.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, NamedTuple, Protocol, cast
+
+from eventsourcing.persistence import (
+    ApplicationRecorder,
+    InfrastructureFactory,
+    Notification,
+    StoredEvent,
+)
+
+from domain import agent, event, task
+from domain.blobs import check_in
+from domain.decide import Draft
+from domain.event import PARENT_LIMIT, Event, Json
+from domain.names import task_id
+from domain.refusals import Refusal
+from domain.registry import BLOB_LIMIT, EVENT_TYPES, check_payload
+from domain.stores.tables import Executes, State, Tables
+
+CHUNK = 1_000
+
+Environment = Mapping[str, str]
+
+
+class Engine(Protocol):
+    """What an event store's factory offers; `domain.stores.sqlite.Factory` is one."""
+
+    def turn(self) -> AbstractContextManager[None]:
+        """The writers' queue."""
+        ...
+
+    def writing(self, recorder: Any) -> AbstractContextManager[Tables]:
+        """A transaction under the write lock."""
+        ...
+
+    def reading(self) -> AbstractContextManager[Executes]:
+        """A snapshot."""
+        ...
+
+    def refusing(self) -> AbstractContextManager[None]:
+        """Engine errors become refusals."""
+        ...
+
+    def application_recorder(self) -> ApplicationRecorder:
+        """The recorder of the main log."""
+        ...
+
+    def pulse_recorder(self) -> ApplicationRecorder:
+        """The recorder of the pulses."""
+        ...
+
+    def create(self) -> None:
+        """Make the tables."""
+        ...
+
+    def check_format(self) -> None:
+        """Refuse a store that is newer or not ours."""
+        ...
+
+    def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
+class Fold(Protocol):
+    """How the events of one kind of stream are folded; `domain.task` and `domain.agent` are such modules."""
+
+    FOLD: int
+
+    def evolve(self, state: Any, event: Event, /) -> Any:
+        """The state after the event."""
+
+    def dump(self, state: Any, /) -> bytes:
+        """The state as bytes."""
+        ...
+
+    def load(self, data: bytes, /) -> Any:
+        """The state from bytes."""
+
+
+FOLDS: dict[str, Fold] = {"task": cast("Fold", task), "agent": cast("Fold", agent)}
+
+
+class Seen(NamedTuple):
+    """What `decide` gets to see: the true state of the stream, inside the write lock."""
+
+    stream: str
+    state: Any
+    version: int
+    history: Callable[[], list[Event]]
+
+
+Decide = Callable[[Seen], Sequence[Draft]]
+
+
+class Written(NamedTuple):
+    """What a command came to. `events` is empty for nothing to do; `replayed`: an earlier command had this key."""
+
+    events: tuple[Event, ...]
+    state: Any
+    replayed: bool = False
+
+
+class Stored(NamedTuple):
+    """An event with its place in this store: `position` in the log, `version` in its stream, arrival in µs."""
+
+    position: int
+    version: int
+    arrived: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Which earlier event an idempotency key may answer with: of these types, with these payload fields."""
+
+    key: str
+    types: frozenset[str]
+    fields: Json
+
+    def matches(self, stream: str | None, first: Event) -> bool:
+        """True if the first event is what the repeated command would have written."""
+        same_stream = stream is None or first.stream == stream
+        same_fields = all(first.payload.get(name) == value for name, value in self.fields.items())
+        return same_stream and same_fields and (not self.types or first.type in self.types)
+
+
+class Log:
+    """One store, as this process sees it. `keep_open` saves long-lived writers the cost of opening each time."""
+
+    def __init__(
+        self,
+        writer: Environment,
+        reader: Environment,
+        replica: str,
+        *,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+        entropy: Callable[[int], bytes] = os.urandom,
+        session: str = "",
+        blob_limit: int = BLOB_LIMIT,
+        keep_open: bool = False,
+    ) -> None:
+        self._environments = {"writer": dict(writer), "reader": dict(reader)}
+        self._engines: dict[str, Engine] = {}
+        self._turns = 0
+        self.replica = replica
+        self.clock = clock
+        self.entropy = entropy
+        self.session = session
+        self.blob_limit = blob_limit
+        self.keep_open = keep_open
+
+    def create(self) -> None:
+        """Make the tables of a new store; harmless on one that exists."""
+        engine = self._open("writer")
+        with engine.turn():
+            engine.create()
+            self._close("writer")
+
+    def close(self) -> None:
+        """Close all connections. The writer's is closed in the queue (a checkpoint may happen there)."""
+        if "writer" in self._engines:
+            with self.turn():
+                self._close("writer")
+        self._close("reader")
+
+    def _open(self, role: str) -> Engine:
+        if role not in self._engines:
+            factory: Any = InfrastructureFactory[Any].construct(self._environments[role])
+            self._engines[role] = factory
+        return self._engines[role]
+
+    def _checked(self, role: str) -> Engine:
+        fresh = role not in self._engines
+        engine = self._open(role)
+        if fresh:
+            engine.check_format()
+        return engine
+
+    def _close(self, role: str) -> None:
+        engine = self._engines.pop(role, None)
+        if engine:
+            engine.close()
+
+    @contextmanager
+    def turn(self) -> Generator[None]:
+        """Hold the writers' queue over several transactions, or take it for one."""
+        if self._turns:
+            yield
+            return
+        with self._open("writer").turn():
+            self._turns += 1
+            try:
+                yield
+            finally:
+                self._turns -= 1
+                if not self.keep_open:
+                    self._close("writer")
+
+    @contextmanager
+    def transaction(self) -> Generator[Transaction]:
+        """All appends inside commit together, or not at all."""
+        with self.turn():
+            engine = self._checked("writer")
+            try:
+                with engine.writing(engine.application_recorder()) as tables:
+                    yield Transaction(self, tables)
+            except BaseException:
+                self._close("writer")  # never go on with a connection that a failed commit left behind
+                raise
+
+    def write(
+        self,
+        stream: str,
+        actor: str,
+        decide: Decide,
+        *,
+        retry: Retry | None = None,
+        session: str | None = None,
+    ) -> Written:
+        """Decide and append in a transaction of its own."""
+        with self.transaction() as transaction:
+            return transaction.append(stream, actor, decide, retry=retry, session=session)
+
+    def pulse(self, actor: str, payload: Json) -> Event:
+        """Append a sign of life to the pulses."""
+        check_payload("agent.pulse", payload, {})
+        sealed = event.seal(
+            {
+                "v": event.VERSION,
+                "ts": event.format_time(self.clock()),
+                "from": actor,
+                "to": EVENT_TYPES["agent.pulse"].to,
+                "type": "agent.pulse",
+                "stream": f"pulse/{actor}",
+                "payload": payload,
+                "key": self.entropy(8).hex(),
+                "replica": self.replica,
+                **({"session": self.session} if self.session else {}),
+            }
+        )
+        with self.turn():
+            engine = self._checked("writer")
+            recorder = engine.pulse_recorder()
+            with engine.refusing():
+                last = recorder.select_events(sealed.stream, desc=True, limit=1)
+                version = last[0].originator_version + 1 if last else 1
+                recorder.insert_events([StoredEvent(sealed.stream, version, sealed.type, sealed.line)])
+        return sealed
+
+    def pulses(self, after: int, limit: int = CHUNK) -> list[Stored]:
+        """The pulses behind a position, in order."""
+        engine = self._checked("reader")
+        with engine.refusing():
+            rows = engine.pulse_recorder().select_notifications(after, limit, inclusive_of_start=False)
+        return [_stored(row, 0) for row in rows]
+
+    def newest_pulse(self) -> int:
+        """The position of the newest pulse, 0 where there is none."""
+        engine = self._checked("reader")
+        with engine.refusing():
+            return engine.pulse_recorder().max_notification_id() or 0
+
+    def position(self) -> int:
+        """The position of the newest event, 0 for an empty log."""
+        engine = self._checked("reader")
+        with engine.refusing():
+            return engine.application_recorder().max_notification_id() or 0
+
+    def lines(self, after: int, limit: int = CHUNK) -> Sequence[Notification]:
+        """The events behind a position as stored: `.id` is the position, `.state` the line without newline."""
+        engine = self._checked("reader")
+        with engine.refusing():
+            return engine.application_recorder().select_notifications(after, limit, inclusive_of_start=False)
+
+    def read(self, after: int, limit: int = CHUNK) -> list[Stored]:
+        """The events behind a position, with their arrival."""
+        rows = self.lines(after, limit)
+        if not rows:
+            return []
+        statement = "SELECT position, arrived FROM event_id WHERE position > ? AND position <= ?"
+        arrived = dict(self._select(statement, (after, rows[-1].id)))
+        return [_stored(row, arrived.get(row.id, 0)) for row in rows]
+
+    def stream(self, stream: str, after: int = 0) -> list[Event]:
+        """The events of one stream, in order, behind a version."""
+        engine = self._checked("reader")
+        with engine.refusing():
+            rows = engine.application_recorder().select_events(stream, gt=after)
+        return [event.parse(row.state) for row in rows]
+
+    def state(self, stream: str) -> Any:
+        """The folded state of a stream, or None where it has no event."""
+        kind = FOLDS[stream.partition("/")[0]]
+        rows = self._select("SELECT state, fold FROM stream_state WHERE stream = ?", (stream,))
+        if rows and rows[0][1] == kind.FOLD:
+            return kind.load(bytes(rows[0][0]))
+        return _fold(kind, self.stream(stream))
+
+    def find(self, prefix: str, limit: int = 20) -> list[str]:
+        """The event ids that begin with the prefix (hex)."""
+        statement = "SELECT id FROM event_id WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
+        return [str(row[0]) for row in self._select(statement, (prefix, prefix + "g", limit))]
+
+    def position_of(self, event_id: str) -> int:
+        """The position of an event, 0 for one that is not here."""
+        rows = self._select("SELECT position FROM event_id WHERE id = ?", (event_id,))
+        return int(rows[0][0]) if rows else 0
+
+    def event(self, event_id: str) -> Event | None:
+        """The event with this whole id."""
+        position = self.position_of(event_id)
+        return event.parse(self.lines(position - 1, 1)[0].state) if position else None
+
+    def blob(self, digest: str) -> bytes:
+        """The bytes of a blob, checked against their hash. Raises Refusal `not-found` or `corrupt`."""
+        rows = self._select("SELECT data FROM blobs WHERE sha256 = ?", (digest,))
+        if not rows:
+            raise Refusal(
+                "not-found", f"no blob {digest[:12]} here", "Another clone may have it.", sha256=digest
+            )
+        data = bytes(rows[0][0])
+        if sha256(data).hexdigest() != digest:
+            raise Refusal("corrupt", f"blob {digest[:12]} does not match its hash", sha256=digest)
+        return data
+
+    def _select(self, statement: str, params: Sequence[Any]) -> list[Any]:
+        with self._checked("reader").reading() as cursor:
+            cursor.execute(statement, params)
+            rows: list[Any] = cursor.fetchall()
+        return rows
+
+
+class Transaction:
+    """Appends under the write lock."""
+
+    def __init__(self, log: Log, tables: Tables) -> None:
+        self._log = log
+        self._tables = tables
+
+    def append(
+        self,
+        stream: str | None,
+        actor: str,
+        decide: Decide,
+        *,
+        retry: Retry | None = None,
+        session: str | None = None,
+    ) -> Written:
+        """Load the stream, decide, stamp and store what was decided.
+
+        `stream` None creates a task: its id is drawn here, since it depends on the chain. Raises the Refusal of
+        `decide`, or `key-reuse` where the key belongs to a different command.
+        """
+        if retry and retry.key:
+            first = self._tables.key(actor, retry.key)
+            if first:
+                return self._replayed(first, stream, retry)
+        if stream is None:
+            return self._append_new(actor, decide, retry, session)
+        state = self._load(stream)
+        seen = Seen(stream, state, self._tables.state(stream).version, lambda: self._log.stream(stream))
+        return self._store(seen, actor, decide(seen), retry.key if retry else "", session)
+
+    def replay(self, actor: str, retry: Retry) -> Written | None:
+        """What an earlier command with this key came to, or None where the key is new."""
+        first = self._tables.key(actor, retry.key)
+        return self._replayed(first, None, retry) if first else None
+
+    def _append_new(self, actor: str, decide: Decide, retry: Retry | None, session: str | None) -> Written:
+        drafts = decide(Seen("", None, 0, list))
+        stream = self._draw(str(drafts[0].payload.get("title", "")))
+        return self._store(Seen(stream, None, 0, list), actor, drafts, retry.key if retry else "", session)
+
+    def _draw(self, title: str) -> str:
+        seq = self._tables.chain(self._log.replica).seq
+        moment = self._log.clock()
+        for attempt in range(100):
+            text = "\0".join((self._log.replica, str(seq), str(moment), title, str(attempt)))
+            stream = "task/" + task_id(sha256(text.encode("utf-8", "surrogatepass")).digest())
+            if not self._tables.state(stream).version:
+                return stream
+        raise Refusal("internal", "no free task id in 100 draws")
+
+    def _replayed(self, first: str, stream: str | None, retry: Retry) -> Written:
+        found = event.parse(self._log.lines(self._tables.position(first) - 1, 1)[0].state)
+        if not retry.matches(stream, found):
+            message = f"key {retry.key!r} already belongs to {found.type} on {found.subject}"
+            raise Refusal("key-reuse", message, "Use a new key for a new command.", event=found.id)
+        return Written((found,), self._load(found.stream), replayed=True)
+
+    def _load(self, stream: str) -> Any:
+        kind = FOLDS[stream.partition("/")[0]]
+        stored = self._tables.state(stream)
+        if stored.data is None:
+            return None
+        if stored.fold == kind.FOLD:
+            return kind.load(stored.data)
+        state = _fold(kind, self._log.stream(stream))
+        self._tables.put_state(stream, State(stored.version, kind.dump(state), kind.FOLD))
+        return state
+
+    def _store(
+        self, seen: Seen, actor: str, drafts: Sequence[Draft], key: str, session: str | None
+    ) -> Written:
+        kind = FOLDS[seen.stream.partition("/")[0]]
+        state, version = seen.state, seen.version
+        events: list[Event] = []
+        for draft in drafts:
+            sealed = self._seal(
+                seen.stream, actor, draft, key, self._log.session if session is None else session
+            )
+            state, version, key = kind.evolve(state, sealed), version + 1, ""
+            arrived = max(self._log.clock(), self._tables.newest_arrival())
+            self._tables.append(sealed, version, arrived)
+            events.append(sealed)
+        if events:
+            self._tables.put_state(seen.stream, State(version, kind.dump(state), kind.FOLD))
+        return Written(tuple(events), state)
+
+    def _seal(self, stream: str, actor: str, draft: Draft, key: str, session: str) -> Event:
+        payload, blobs = check_in(draft.type, draft.payload, self._log.blob_limit)
+        check_payload(draft.type, payload, draft.on)
+        for blob in blobs:
+            self._tables.put_blob(blob)
+        heads = self._tables.heads(stream)[:PARENT_LIMIT]
+        chain = self._tables.chain(self._log.replica)
+        optional = {
+            "on": draft.on,
+            "parents": sorted(head.id for head in heads),
+            "session": session,
+            "prev": chain.id,
+        }
+        return event.seal(
+            {
+                "v": event.VERSION,
+                "ts": event.after(self._log.clock(), max((head.ts for head in heads), default="")),
+                "from": actor,
+                "to": draft.to,
+                "type": draft.type,
+                "stream": stream,
+                "payload": payload,
+                "key": key or self._log.entropy(8).hex(),
+                "replica": self._log.replica,
+                "seq": chain.seq + 1,
+                **{name: value for name, value in optional.items() if value},
+            }
+        )
+
+
+def _fold(kind: Fold, events: Sequence[Event]) -> Any:
+    state = None
+    for item in events:
+        state = kind.evolve(state, item)
+    return state
+
+
+def _stored(row: Notification, arrived: int) -> Stored:
+    return Stored(row.id, row.originator_version, arrived, event.parse(row.state))

@@ -1,0 +1,315 @@
+"""The one registry of event types: payload fields and their limits, what `on` names, who may write it, `to`.
+
+`docs/data-model.md` is generated from it, and nothing is appended that it does not know. A stored type name is a
+contract: it never changes, whatever happens to the code.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, cast
+
+from domain.event import Json
+from domain.names import LABEL_LIMIT, is_name, is_slug
+from domain.refusals import Refusal
+
+TEXT_INLINE = 4_096
+BLOB_LIMIT = 10 * 1024 * 1024
+TITLE_LIMIT = 500
+LINE_TEXT_LIMIT = 500
+LABELS_LIMIT = 32
+LINKS_LIMIT = 64
+PRIORITY_LAST = 9
+PRIORITY_DEFAULT = 2
+PREVIEW = 480
+
+
+class Field(NamedTuple):
+    """A payload field. `limit` counts characters for texts, members for lists, the largest value for integers."""
+
+    name: str
+    kind: str
+    limit: int
+    meaning: str
+    required: bool = False
+    nullable: bool = False
+
+    @property
+    def large(self) -> bool:
+        """True for a text that becomes a blob with a preview when it is over TEXT_INLINE bytes."""
+        return self.kind == "text"
+
+
+class EventType(NamedTuple):
+    """What the log knows of one type of event."""
+
+    name: str
+    stream: str
+    meaning: str
+    fields: tuple[Field, ...] = ()
+    on: tuple[str, ...] = ()
+    who: str = "anyone"
+    to: str = "*"
+
+
+_REASON = Field("reason", "text", BLOB_LIMIT, "why")
+_TITLE = Field("title", "line", TITLE_LIMIT, "one line that says what is to be done")
+_BODY = Field("body", "text", BLOB_LIMIT, "all that the worker must know")
+_PRIORITY = Field("priority", "integer", PRIORITY_LAST, "0 first")
+_SLUG = Field("slug", "slug", 64, "an alias that people type; need not be unique")
+_ASSIGNEE = Field("assignee", "name", 64, "who shall do it; null: anyone", nullable=True)
+_PROCESS = Field("process", "object", 8, "the session process: pid, started, boot, namespace, host")
+_COMMIT = Field("commit", "line", 64, "the commit that holds the work")
+
+TASK_TYPES = (
+    EventType(
+        "task.spawned",
+        "task",
+        "A task was created.",
+        (
+            _TITLE._replace(required=True),
+            _BODY,
+            _PRIORITY._replace(required=True),
+            _ASSIGNEE._replace(required=True),
+            Field("labels", "labels", LABELS_LIMIT, "words to filter by"),
+            _SLUG,
+            Field("after", "tasks", LINKS_LIMIT, "tasks that must be COMPLETED before this one is ready"),
+        ),
+        to="the assignee, else *",
+    ),
+    EventType(
+        "task.started",
+        "task",
+        "Someone took the task. The id of this event is the claim.",
+        (_PROCESS,),
+        ("attempt",),
+        "the assignee; anyone where there is none",
+    ),
+    EventType(
+        "task.resumed",
+        "task",
+        "The holder's name took a new claim; the old one is stale. The id of this event is the claim.",
+        (_PROCESS,),
+        ("claim",),
+        "the holder's name",
+    ),
+    EventType(
+        "task.submitted",
+        "task",
+        "The holder says that the work is done. The id of this event is the submission.",
+        (Field("evidence", "text", BLOB_LIMIT, "why one may believe it"), _COMMIT),
+        ("claim",),
+        "the holder",
+        "the spawner",
+    ),
+    EventType(
+        "task.withdrawn",
+        "task",
+        "The holder took the submission back.",
+        (_REASON,),
+        ("submission",),
+        "the holder",
+    ),
+    EventType(
+        "task.rejected",
+        "task",
+        "A reviewer sent the work back: to the holder, or with `assignee` to someone new.",
+        (_REASON._replace(required=True), _ASSIGNEE),
+        ("submission",),
+        "anyone but the holder",
+        "the holder, or the new assignee",
+    ),
+    EventType(
+        "task.approved",
+        "task",
+        "A reviewer accepted the submission.",
+        (
+            Field("policy", "line", 16, "`[review] by` as it was in force", required=True),
+            _COMMIT,
+            Field("note", "text", BLOB_LIMIT, "what the reviewer remarked"),
+        ),
+        ("submission",),
+        "anyone but the holder, an earlier holder of this attempt and the submitter",
+    ),
+    EventType(
+        "task.merged",
+        "task",
+        "The approved work is in: the task is COMPLETED.",
+        (_COMMIT,),
+        ("submission",),
+    ),
+    EventType("task.cancelled", "task", "The task is no longer wanted.", (_REASON,), ("attempt",)),
+    EventType(
+        "task.failed",
+        "task",
+        "The holder could not do it.",
+        (_REASON._replace(required=True),),
+        ("claim",),
+        "the holder",
+        "the spawner",
+    ),
+    EventType(
+        "task.released",
+        "task",
+        "The task was given back, by its holder or, with `forced`, by someone else.",
+        (_REASON, Field("forced", "boolean", 1, "true when someone else gave it back")),
+        ("claim",),
+        "the holder; anyone with a reason",
+    ),
+    EventType(
+        "task.retried",
+        "task",
+        "A failed or cancelled task is to be done after all. The id of this event is the new attempt.",
+        (_REASON,),
+        ("attempt",),
+    ),
+    EventType(
+        "task.assigned",
+        "task",
+        "The task is for someone else now, or for anyone.",
+        (_ASSIGNEE._replace(required=True),),
+        ("attempt",),
+        to="the assignee, else *",
+    ),
+    EventType(
+        "task.edited",
+        "task",
+        "Title, body, priority, slug or labels changed; absent fields did not.",
+        (
+            _TITLE,
+            _BODY,
+            _PRIORITY,
+            _SLUG,
+            Field("add_labels", "labels", LABELS_LIMIT, "labels that it has now"),
+            Field("remove_labels", "labels", LABELS_LIMIT, "labels that it has no more"),
+        ),
+    ),
+    EventType(
+        "task.noted",
+        "task",
+        "Someone wrote something down about the task.",
+        (Field("text", "text", BLOB_LIMIT, "the note", required=True),),
+    ),
+    EventType(
+        "task.progressed",
+        "task",
+        "The holder says how far the work is.",
+        (
+            Field("text", "text", BLOB_LIMIT, "what was done"),
+            Field("percent", "integer", 100, "how much of it"),
+        ),
+        ("claim",),
+        "the holder",
+    ),
+)
+
+AGENT_TYPES = (
+    EventType(
+        "agent.joined",
+        "agent",
+        "A name came to work here: an agent, or with `person` a human.",
+        (Field("person", "boolean", 1, "true for a human"), _PROCESS),
+        who="the name itself",
+    ),
+)
+
+PULSE_TYPES = (
+    EventType(
+        "agent.pulse",
+        "pulse",
+        "A sign of life. Hashed, in a table of its own, not chained, pruned after a while.",
+        (
+            Field("task", "line", 64, "the task that is worked on"),
+            Field("claim", "line", 64, "the claim that is held"),
+            Field("note", "line", LINE_TEXT_LIMIT, "what is being done"),
+        ),
+        who="the name itself",
+    ),
+)
+
+ALLOWED_SECRET = Field(
+    "allowed_secret", "line", 64, "the rule that found a secret which `--allow-secret` let pass"
+)
+
+
+def _with_common_fields(kind: EventType) -> EventType:
+    """Every type that carries text may say that a suspected secret was let pass."""
+    if any(field.kind in ("line", "text") for field in kind.fields):
+        return kind._replace(fields=(*kind.fields, ALLOWED_SECRET))
+    return kind
+
+
+EVENT_TYPES = {kind.name: _with_common_fields(kind) for kind in TASK_TYPES + AGENT_TYPES + PULSE_TYPES}
+
+
+def check_payload(type_name: str, payload: Json, on: Json) -> None:
+    """Refuse (`bad-value`) a payload or an `on` that the registry does not allow for this type."""
+    kind = EVENT_TYPES.get(type_name)
+    if kind is None:
+        raise Refusal("unknown-type", f"unknown event type {type_name[:80]!r}")
+    if set(on) != set(kind.on):
+        raise Refusal("bad-value", f"{type_name} must act on {', '.join(kind.on) or 'nothing'}")
+    fields = {field.name: field for field in kind.fields}
+    for name in payload:
+        if name not in fields:
+            raise Refusal("bad-value", f"{type_name} has no field {name[:80]!r}")
+    for field in kind.fields:
+        if field.name in payload:
+            _check_field(field, payload[field.name])
+        elif field.required:
+            raise Refusal("bad-value", f"{type_name} needs {field.name!r}")
+
+
+def _check_field(field: Field, value: object) -> None:
+    if value is None and field.nullable:
+        return
+    problem = _problem(field, value)
+    if problem:
+        raise Refusal("bad-value", f"{field.name} {problem}", field=field.name)
+
+
+def _problem(field: Field, value: object) -> str:
+    """What is wrong with the value, or ""."""
+    if field.kind == "integer":
+        return "" if type(value) is int and 0 <= value <= field.limit else f"must be 0 to {field.limit}"
+    if field.kind == "boolean":
+        return "" if isinstance(value, bool) else "must be true or false"
+    if field.kind == "object":
+        return "" if isinstance(value, dict) else "must be an object"
+    if field.kind in ("labels", "tasks"):
+        return _list_problem(value, field.limit)
+    if field.kind == "text" and isinstance(value, dict):
+        return "" if is_blob(cast("Json", value)) else "is no blob reference"
+    if not isinstance(value, str):
+        return "must be text"
+    return _text_problem(field, value)
+
+
+def _text_problem(field: Field, value: str) -> str:
+    if field.required and not value.strip():
+        return "must not be empty"
+    if field.kind == "name":
+        return "" if is_name(value) else "must be a name"
+    if field.kind == "slug":
+        return "" if is_slug(value) else "must be a slug"
+    if field.kind == "line" and any(ord(c) < 32 or c == "\x7f" for c in value):
+        return "must be one line without control characters"
+    if field.kind == "line" and len(value) > field.limit:
+        return f"is {len(value):,} characters; the limit is {field.limit}"
+    return ""
+
+
+def _list_problem(value: object, limit: int) -> str:
+    if not isinstance(value, list):
+        return "must be a list"
+    items = cast("list[object]", value)
+    if len(items) > limit:
+        return f"has {len(items)} members; the limit is {limit}"
+    if not all(isinstance(item, str) and 0 < len(item) <= LABEL_LIMIT for item in items):
+        return f"must hold texts of 1 to {LABEL_LIMIT} characters"
+    return ""
+
+
+def is_blob(value: Json) -> bool:
+    """True for `{"blob": {"sha256", "size", "media_type"}, "preview": "…"}`."""
+    blob: Any = value.get("blob")
+    return isinstance(blob, dict) and set(cast("Json", blob)) == {"sha256", "size", "media_type"}

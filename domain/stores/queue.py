@@ -1,0 +1,117 @@
+"""The writers' queue: one process at a time, in the order in which they came.
+
+`flock` in its blocking form, because the kernel hands the lock out in turn; a library that polls lets the unluckiest
+of 32 writers wait for seconds. The holder writes its pid into the file, so that who waits in vain can be told whom for.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import signal
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
+
+from domain.refusals import Refusal
+
+WAIT = 60.0
+_POLL = 0.005
+
+
+class _Timeout(Exception):  # noqa: N818 - control flow between the signal handler and `_wait`
+    pass
+
+
+@contextmanager
+def turn(path: str, wait: float = WAIT, *, name_holder: bool = True) -> Generator[None]:
+    """Hold the lock file for the length of the block. Raises Refusal `locked` after `wait` seconds."""
+    descriptor = open_lock(path)
+    try:
+        _wait(descriptor, path, wait)
+        if name_holder:
+            os.pwrite(descriptor, f"{os.getpid():<10}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def try_turn(path: str) -> int | None:
+    """The descriptor of the lock file, held until it is closed, or None where someone else has it."""
+    descriptor = open_lock(path)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def open_lock(path: str) -> int:
+    """A descriptor of the lock file, made where it is missing. Raises Refusal `unwritable` or `disk-full`."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise unwritable(error, path) from error
+
+
+def unwritable(error: OSError, path: str) -> Refusal:
+    """The refusal for a file of the store that cannot be opened or written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Refusal(
+            "disk-full", f"no space left to write {path}", "Free some space and run it again.", path=path
+        )
+    if error.errno == errno.ELOOP:
+        message = f"{path} is a symbolic link"
+        return Refusal(
+            "unsafe-store", message, "A store holds real files only; look who made the link.", path=path
+        )
+    hint = "Give yourself write access to that folder; in a sandbox, allow writing to it."
+    return Refusal("unwritable", f"cannot write {path}: {error.strerror}", hint, path=path)
+
+
+def _wait(descriptor: int, path: str, wait: float) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pass
+    else:
+        return
+    in_time = _wait_by_alarm if threading.current_thread() is threading.main_thread() else _wait_by_polling
+    if not in_time(descriptor, wait):
+        holder = os.pread(descriptor, 16, 0).decode("ascii", "replace").strip()
+        message = f"process {holder or 'unknown'} has held {path} for {wait:.0f} s"
+        hint = f"Look what it does (`ps -p {holder}`), then run it again." if holder else "Run it again."
+        raise Refusal("locked", message, hint, path=path, pid=int(holder) if holder.isdigit() else None)
+
+
+def _wait_by_alarm(descriptor: int, wait: float) -> bool:
+    def ring(_signum: int, _frame: FrameType | None) -> None:
+        raise _Timeout
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, wait)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except _Timeout:
+        return False
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    return True
+
+
+def _wait_by_polling(descriptor: int, wait: float) -> bool:
+    """Signals reach the main thread only; other threads look again and again."""
+    deadline = time.monotonic() + wait
+    while time.monotonic() < deadline:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_POLL)
+        else:
+            return True
+    return False

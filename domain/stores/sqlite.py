@@ -1,0 +1,262 @@
+"""The embedded event store: eventsourcing's SQLite recorder, with our table, our write lock and our refusals.
+
+`InfrastructureFactory.construct` finds `Factory` here when PERSISTENCE_MODULE names this module; that is the only
+thing that `domain.log` knows of SQLite.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+from urllib.parse import quote
+
+from eventsourcing.persistence import PersistenceError, StoredEvent
+from eventsourcing.sqlite import (
+    SQLiteApplicationRecorder,
+    SQLiteConnection,
+    SQLiteConnectionPool,
+    SQLiteCursor,
+    SQLiteDatastore,
+    SQLiteFactory,
+    SQLiteTransaction,
+)
+from eventsourcing.utils import Environment, EnvType
+
+from domain.refusals import Refusal
+from domain.stores import queue, tables
+
+APPLICATION_ID = 0x63726577  # "crew": `file` and doctors know the database by it
+FORMAT = 1
+
+
+class _Transaction(SQLiteTransaction):
+    """Takes the write lock at the beginning.
+
+    A transaction that reads first and writes later fails with `database is locked` whatever the timeout.
+    """
+
+    def __enter__(self) -> SQLiteCursor:
+        cursor = self.connection.cursor()
+        cursor.execute("BEGIN IMMEDIATE" if self.commit else "BEGIN")
+        return cursor
+
+
+class _Connection(SQLiteConnection):
+    @contextmanager
+    def transaction(self, *, commit: bool) -> Generator[SQLiteCursor]:
+        with _Transaction(self, commit=commit) as cursor, cursor:
+            yield cursor
+
+
+class _Pool(SQLiteConnectionPool):
+    def _create_connection(self) -> SQLiteConnection:
+        plain = super()._create_connection()
+        connection = plain._sqlite_conn  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the library has no hook
+        connection.execute("PRAGMA synchronous=FULL")
+        return _Connection(connection, max_age=self.max_age)
+
+
+class Recorder(SQLiteApplicationRecorder):
+    """The main log: one table whose positions are an explicit primary key, which VACUUM cannot renumber."""
+
+    def __init__(self, datastore: SQLiteDatastore, events_table_name: str = "stored_events") -> None:
+        super().__init__(datastore, events_table_name)
+        # The library inserts by column position; our table has one column more.
+        self.insert_events_statement = f"INSERT INTO {events_table_name} (originator_id, originator_version, topic, state) VALUES (?,?,?,?)"  # noqa: S608
+
+    def construct_create_table_statements(self) -> list[str]:
+        """Tables and triggers; run once, by `init`."""
+        name = self.events_table_name
+        return [
+            _events_ddl(name, ""),
+            *(statement.format(bytes="BLOB") for statement in tables.DDL),
+            _refuse(name, "UPDATE", "events are immutable"),
+            _refuse(name, "DELETE", "events are immutable"),
+            _refuse_replace(name),
+            f"PRAGMA application_id = {APPLICATION_ID}",
+            f"PRAGMA user_version = {FORMAT}",
+        ]
+
+
+class PulseRecorder(SQLiteApplicationRecorder):
+    """Signs of life: the same kind of table, whose rows may be pruned and whose positions are never used again."""
+
+    def __init__(self, datastore: SQLiteDatastore, events_table_name: str = "pulses") -> None:
+        super().__init__(datastore, events_table_name)
+        self.insert_events_statement = f"INSERT INTO {events_table_name} (originator_id, originator_version, topic, state) VALUES (?,?,?,?)"  # noqa: S608
+
+    def construct_create_table_statements(self) -> list[str]:
+        """The table and the trigger that keeps pulses as they were."""
+        name = self.events_table_name
+        return [_events_ddl(name, " AUTOINCREMENT"), _refuse(name, "UPDATE", "pulses are immutable")]
+
+
+def _events_ddl(name: str, autoincrement: str) -> str:
+    return (
+        f"CREATE TABLE {name} (rowid INTEGER PRIMARY KEY{autoincrement}, originator_id TEXT NOT NULL,"
+        " originator_version INTEGER NOT NULL, topic TEXT NOT NULL, state BLOB NOT NULL,"
+        " UNIQUE (originator_id, originator_version))"
+    )
+
+
+def _refuse(name: str, verb: str, why: str) -> str:
+    return f"CREATE TRIGGER {name}_no_{verb.lower()} BEFORE {verb} ON {name} BEGIN SELECT RAISE(ABORT, '{why}'); END"
+
+
+def _refuse_replace(name: str) -> str:
+    """INSERT OR REPLACE slips past a DELETE trigger."""
+    return (
+        f"CREATE TRIGGER {name}_no_replace BEFORE INSERT ON {name}"  # noqa: S608 - our own table's name
+        f" WHEN EXISTS (SELECT 1 FROM {name} WHERE rowid = NEW.rowid)"
+        f" OR EXISTS (SELECT 1 FROM {name} WHERE originator_id = NEW.originator_id"
+        " AND originator_version = NEW.originator_version)"
+        " OR EXISTS (SELECT 1 FROM event_id WHERE id = substr(CAST(NEW.state AS TEXT), 8, 64))"
+        " BEGIN SELECT RAISE(ABORT, 'the event is already there'); END"
+    )
+
+
+class _Datastore(SQLiteDatastore):
+    def __init__(self, *, db_name: str, lock_timeout: int | None) -> None:
+        super().__init__(db_name, lock_timeout=lock_timeout, originator_id_type="text")
+        self.pool = _Pool(db_name=db_name, lock_timeout=lock_timeout, pool_size=1, max_overflow=0)
+
+
+class Factory(SQLiteFactory):
+    """What `domain.log` asks for recorders, the writers' queue and transactions."""
+
+    aggregate_recorder_class = PulseRecorder
+    application_recorder_class = Recorder
+
+    def __init__(self, env: Environment | EnvType | None) -> None:
+        super().__init__(env)
+        self._path = self.env.get("CREWLOG_DATABASE") or ""
+        self._queue = self.env.get("CREWLOG_QUEUE") or ""
+        self._wait = float(self.env.get("CREWLOG_WAIT") or queue.WAIT)
+        timeout = int(self.env.get(self.SQLITE_LOCK_TIMEOUT) or "60")
+        self.datastore.close()
+        self.datastore = _Datastore(db_name=self.env.get(self.SQLITE_DBNAME) or "", lock_timeout=timeout)
+
+    def turn(self) -> Any:
+        """The writers' queue, as a context manager."""
+        return queue.turn(self._queue, self._wait) if self._queue else _no_queue()
+
+    def create(self) -> None:
+        """Make the tables, in one transaction; where there are some already, check that we know them."""
+        with self.refusing():
+            with self.datastore.get_connection(commit=True) as connection:
+                fresh = self._format(connection.cursor()) == 0
+            if fresh:
+                self._create_tables()
+        self.check_format()
+
+    def _create_tables(self) -> None:
+        recorders = (Recorder(self.datastore), self.pulse_recorder())
+        with self.datastore.transaction(commit=True) as cursor:
+            if self._format(cursor) == 0:
+                for recorder in recorders:
+                    for statement in recorder.create_table_statements:
+                        cursor.execute(statement)
+
+    def pulse_recorder(self) -> PulseRecorder:
+        """The recorder of the pulses' table."""
+        return PulseRecorder(self.datastore)
+
+    def check_format(self) -> None:
+        """Refuse what is no store of ours (`corrupt`) or was made by a newer crewlog (`newer-store`)."""
+        with self.refusing(), self.datastore.get_connection(commit=False) as connection:
+            found = self._format(connection.cursor())
+        if found > FORMAT:
+            message = f"{self._path} has format {found}; this crewlog knows up to {FORMAT}"
+            raise Refusal("newer-store", message, "Upgrade crewlog: pip install -U crewlog", path=self._path)
+        if found == 0:
+            raise Refusal(
+                "corrupt", f"{self._path} holds no log", "Look which file that is.", path=self._path
+            )
+
+    def _format(self, cursor: SQLiteCursor) -> int:
+        cursor.execute("PRAGMA user_version")
+        return int(cursor.fetchone()[0])
+
+    @contextmanager
+    def writing(self, recorder: Recorder) -> Generator[tables.Tables]:
+        """A transaction that holds the write lock from its beginning to its commit."""
+        with self.refusing(), self.datastore.transaction(commit=True) as cursor:
+
+            def insert(events: Sequence[StoredEvent]) -> Sequence[int]:
+                return recorder._insert_events(cursor, events) or ()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+            yield tables.Tables(cast("tables.Executes", cursor), insert)
+
+    @contextmanager
+    def reading(self) -> Generator[tables.Executes]:
+        """A cursor over one consistent snapshot."""
+        with self.refusing(), self.datastore.transaction(commit=False) as cursor:
+            yield cast("tables.Executes", cursor)
+
+    @contextmanager
+    def refusing(self) -> Generator[None]:
+        """Turn the engine's errors into refusals."""
+        try:
+            yield
+        except (sqlite3.Error, PersistenceError) as error:
+            raise refusal(error, self._path) from error
+
+
+@contextmanager
+def _no_queue() -> Generator[None]:
+    yield
+
+
+def environment(path: str, queue_path: str, *, read_only: bool, wait: float = 60.0) -> dict[str, str]:
+    """The configuration that makes `InfrastructureFactory.construct` open this database.
+
+    `wait` is how many seconds a writer waits for its turn, and then for the write lock.
+    """
+    mode = "ro" if read_only else "rw"
+    if read_only and not os.access(os.path.dirname(path), os.W_OK) and not os.path.exists(path + "-wal"):
+        mode = "ro&immutable=1"  # a WAL database needs files beside it, which nobody can make here
+    return {
+        "PERSISTENCE_MODULE": f"{__name__}:{Factory.__name__}",
+        "SQLITE_DBNAME": f"file:{quote(path)}?mode={mode}",
+        "SQLITE_LOCK_TIMEOUT": str(max(1, round(wait))),
+        "ORIGINATOR_ID_TYPE": "text",
+        "CREATE_TABLE": "n",
+        "CREWLOG_DATABASE": path,
+        "CREWLOG_QUEUE": queue_path,
+        "CREWLOG_WAIT": str(wait),
+    }
+
+
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_UNWRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR)
+_CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def refusal(error: Exception, path: str) -> Exception:
+    """The refusal that an error of SQLite stands for, or the error itself where it is a bug."""
+    cause = error if isinstance(error, sqlite3.Error) else error.__cause__
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
+        return Refusal(
+            "disk-full", f"no space left to write {path}", "Free some space and run it again.", path=path
+        )
+    if code in _LOCKED:
+        return Refusal("locked", f"{path} is locked by another process", "Run it again.", path=path)
+    if code in _UNWRITABLE:
+        hint = "Give yourself access to that folder; in a sandbox, allow writing to it."
+        return Refusal("unwritable", f"cannot use {path}: {cause}", hint, path=path)
+    if code in _CORRUPT:
+        hint = "Keep the file as it is, and restore the store from a backup or another clone."
+        return Refusal("corrupt", f"{path} is damaged: {cause}", hint, path=path)
+    return error
+
+
+def _is_full(path: str) -> bool:
+    try:
+        space = os.statvfs(os.path.dirname(path))
+    except OSError:
+        return False
+    return space.f_bavail * space.f_frsize < 65_536

@@ -1,0 +1,408 @@
+"""The task machine: the states a task can be in, the table of transitions, and `evolve`, the fold of its events.
+
+`FOLD` is the version of the fold. Whatever changes what `evolve` makes of the same events raises it; stores then fold
+their streams again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, NamedTuple
+
+import orjson
+
+from domain.event import Event, Json
+from domain.registry import PRIORITY_DEFAULT
+
+FOLD = 1
+
+ASSIGNED, WORKING, IN_REVIEW, APPROVED = "ASSIGNED", "WORKING", "IN_REVIEW", "APPROVED"
+COMPLETED, CANCELLED, FAILED = "COMPLETED", "CANCELLED", "FAILED"
+STATES = (ASSIGNED, WORKING, IN_REVIEW, APPROVED, COMPLETED, CANCELLED, FAILED)
+ANY = frozenset(STATES)
+OPEN = ANY - {COMPLETED, CANCELLED}
+
+Text = str | Json
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What is true of a task whatever its state. Times are event times."""
+
+    id: str
+    title: str
+    body: Text
+    priority: int
+    assignee: str | None
+    labels: tuple[str, ...]
+    slug: str | None
+    after: tuple[str, ...]
+    spawner: str
+    created: str
+    updated: str
+    attempt: str
+    attempts: int
+    strikes: int
+    holders: tuple[str, ...]
+    notes: int
+    progress: Json | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who holds the task. `id` is the fencing token: the id of the event that made it."""
+
+    id: str
+    holder: str
+    since: str
+    process: Json | None
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What the holder handed in; `id` is that event's."""
+
+    id: str
+    by: str
+    at: str
+    evidence: Text
+    commit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Who accepted which submission, and the review policy in force."""
+
+    id: str
+    by: str
+    at: str
+    policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a task came to rest: who, when, why."""
+
+    id: str
+    by: str
+    at: str
+    reason: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """To be done, by the assignee or by anyone."""
+
+    state: ClassVar[str] = ASSIGNED
+    card: Card
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """Somebody holds it."""
+
+    state: ClassVar[str] = WORKING
+    card: Card
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True)
+class InReview:
+    """Handed in; waits for someone else's judgement."""
+
+    state: ClassVar[str] = IN_REVIEW
+    card: Card
+    claim: Claim
+    submission: Submission
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """Accepted; waits to be merged."""
+
+    state: ClassVar[str] = APPROVED
+    card: Card
+    claim: Claim
+    submission: Submission
+    approval: Approval
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """Accepted and in. Final."""
+
+    state: ClassVar[str] = COMPLETED
+    card: Card
+    claim: Claim
+    submission: Submission
+    approval: Approval
+    end: End
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """No longer wanted."""
+
+    state: ClassVar[str] = CANCELLED
+    card: Card
+    end: End
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Given up by its holder."""
+
+    state: ClassVar[str] = FAILED
+    card: Card
+    end: End
+
+
+Task = Assigned | Working | InReview | Approved | Completed | Cancelled | Failed
+
+
+class Transition(NamedTuple):
+    """A row of the table: which command writes which event, in which states, acting on what."""
+
+    command: str
+    event: str
+    states: frozenset[str]
+    to: str
+    on: str
+    meaning: str
+
+
+TRANSITIONS = (
+    Transition("spawn", "task.spawned", frozenset(), ASSIGNED, "", "create a task, for a name or for anyone"),
+    Transition(
+        "start", "task.started", frozenset({ASSIGNED}), WORKING, "attempt", "take it; prints the claim"
+    ),
+    Transition(
+        "resume",
+        "task.resumed",
+        frozenset({WORKING}),
+        WORKING,
+        "claim",
+        "the holder's name takes a new claim",
+    ),
+    Transition(
+        "done",
+        "task.submitted",
+        frozenset({WORKING, IN_REVIEW, APPROVED}),
+        IN_REVIEW,
+        "claim",
+        "hand it in; replaces an earlier submission and voids its approval",
+    ),
+    Transition(
+        "done --withdraw",
+        "task.withdrawn",
+        frozenset({IN_REVIEW}),
+        WORKING,
+        "submission",
+        "take the submission back",
+    ),
+    Transition(
+        "reject",
+        "task.rejected",
+        frozenset({IN_REVIEW, APPROVED}),
+        "WORKING, or ASSIGNED with --to",
+        "submission",
+        "send it back with a reason",
+    ),
+    Transition(
+        "approve",
+        "task.approved",
+        frozenset({IN_REVIEW}),
+        "APPROVED, then COMPLETED where there is no commit to merge",
+        "submission",
+        "accept someone else's work",
+    ),
+    Transition("merge", "task.merged", frozenset({APPROVED}), COMPLETED, "submission", "bring it in"),
+    Transition("cancel", "task.cancelled", OPEN, CANCELLED, "attempt", "it is no longer wanted"),
+    Transition("fail", "task.failed", frozenset({WORKING}), FAILED, "claim", "give up, with a reason"),
+    Transition(
+        "release",
+        "task.released",
+        frozenset({WORKING}),
+        ASSIGNED,
+        "claim",
+        "give it back; anyone may with --force --reason",
+    ),
+    Transition(
+        "retry", "task.retried", frozenset({FAILED, CANCELLED}), ASSIGNED, "attempt", "begin a new attempt"
+    ),
+    Transition(
+        "assign", "task.assigned", frozenset({ASSIGNED}), ASSIGNED, "attempt", "to another name or to anyone"
+    ),
+    Transition("edit", "task.edited", ANY, "the same", "", "change title, body, priority, slug or labels"),
+    Transition("note", "task.noted", ANY, "the same", "", "write something down"),
+    Transition("progress", "task.progressed", frozenset({WORKING}), "the same", "claim", "say how far it is"),
+)
+BY_EVENT = {row.event: row for row in TRANSITIONS}
+
+
+class IllegalEventError(Exception):
+    """An event that the table does not allow in this state, or that acts on what is no longer current."""
+
+
+def claim_of(task: Task) -> Claim | None:
+    """The current claim, if somebody holds the task."""
+    return task.claim if isinstance(task, Working | InReview | Approved) else None
+
+
+def submission_of(task: Task) -> Submission | None:
+    """The current submission, if there is one to judge."""
+    return task.submission if isinstance(task, InReview | Approved) else None
+
+
+def current(task: Task, what: str) -> str:
+    """The id that an event acting on `attempt`, `claim` or `submission` must name now, or ""."""
+    if what == "attempt":
+        return task.card.attempt
+    holding = claim_of(task) if what == "claim" else submission_of(task)
+    return holding.id if holding else ""
+
+
+def legal_commands(state: str) -> list[str]:
+    """The commands that the table allows in this state."""
+    return [row.command for row in TRANSITIONS if state in row.states]
+
+
+def evolve(task: Task | None, event: Event) -> Task:
+    """The task after the event. Raises IllegalEventError and changes nothing where the table forbids it."""
+    if event.type == "task.spawned":
+        if task is not None:
+            raise IllegalEventError(event.id)
+        return Assigned(_new_card(event))
+    row = BY_EVENT.get(event.type)
+    if task is None or row is None or task.state not in row.states:
+        raise IllegalEventError(event.id)
+    if row.on and event.on.get(row.on) != current(task, row.on):
+        raise IllegalEventError(event.id)
+    return _next(task, event)
+
+
+def _next(task: Task, event: Event) -> Task:  # noqa: C901 - one case an event
+    card = replace(task.card, updated=event.ts)
+    payload = event.payload
+    match event.type, task:
+        case "task.started", Assigned():
+            return Working(_held_by(card, event.sender), _claim(event))
+        case "task.resumed", Working():
+            return Working(card, _claim(event))
+        case "task.submitted", Working() | InReview() | Approved():
+            return InReview(replace(card, strikes=0), task.claim, _submission(event))
+        case "task.withdrawn", InReview():
+            return Working(card, task.claim)
+        case "task.rejected", InReview() | Approved():
+            if payload.get("assignee"):
+                return Assigned(replace(card, assignee=payload["assignee"]))
+            return Working(card, task.claim)
+        case "task.approved", InReview():
+            approval = Approval(event.id, event.sender, event.ts, payload["policy"])
+            return Approved(card, task.claim, task.submission, approval)
+        case "task.merged", Approved():
+            return Completed(card, task.claim, task.submission, task.approval, _end(event))
+        case "task.cancelled", _:
+            return Cancelled(card, _end(event))
+        case "task.failed", _:
+            return Failed(card, _end(event))
+        case "task.released", _:
+            return Assigned(card)
+        case "task.retried", _:
+            return Assigned(
+                replace(card, attempt=event.id, attempts=card.attempts + 1, strikes=0, holders=())
+            )
+        case "task.assigned", _:
+            return Assigned(replace(card, assignee=payload["assignee"]))
+        case "task.edited", _:
+            return replace(task, card=_edited(card, payload))
+        case "task.noted", _:
+            return replace(task, card=replace(card, notes=card.notes + 1))
+        case "task.progressed", _:
+            return replace(task, card=replace(card, progress={**payload, "at": event.ts}))
+        case _:
+            raise IllegalEventError(event.id)
+
+
+def _new_card(event: Event) -> Card:
+    payload = event.payload
+    return Card(
+        id=event.subject,
+        title=payload["title"],
+        body=payload.get("body", ""),
+        priority=payload.get("priority", PRIORITY_DEFAULT),
+        assignee=payload["assignee"],
+        labels=tuple(payload.get("labels", ())),
+        slug=payload.get("slug"),
+        after=tuple(payload.get("after", ())),
+        spawner=event.sender,
+        created=event.ts,
+        updated=event.ts,
+        attempt=event.id,
+        attempts=1,
+        strikes=0,
+        holders=(),
+        notes=0,
+        progress=None,
+    )
+
+
+def _held_by(card: Card, name: str) -> Card:
+    return card if name in card.holders else replace(card, holders=(*card.holders, name))
+
+
+def _claim(event: Event) -> Claim:
+    return Claim(event.id, event.sender, event.ts, event.payload.get("process"))
+
+
+def _submission(event: Event) -> Submission:
+    payload = event.payload
+    return Submission(event.id, event.sender, event.ts, payload.get("evidence", ""), payload.get("commit"))
+
+
+def _end(event: Event) -> End:
+    return End(event.id, event.sender, event.ts, event.payload.get("reason", ""))
+
+
+def _edited(card: Card, payload: Json) -> Card:
+    removed = payload.get("remove_labels", ())
+    kept = [label for label in card.labels if label not in removed]
+    labels = kept + [label for label in payload.get("add_labels", ()) if label not in kept]
+    return replace(
+        card,
+        title=payload.get("title", card.title),
+        body=payload.get("body", card.body),
+        priority=payload.get("priority", card.priority),
+        slug=payload.get("slug", card.slug),
+        labels=tuple(labels),
+    )
+
+
+_CLASSES: dict[str, type[Any]] = {
+    kind.state: kind for kind in (Assigned, Working, InReview, Approved, Completed, Cancelled, Failed)
+}
+_PARTS: dict[str, type[Any]] = {
+    "claim": Claim,
+    "submission": Submission,
+    "approval": Approval,
+    "end": End,
+}
+_TUPLES = ("labels", "after", "holders")
+
+
+def dump(task: Task) -> bytes:
+    """The state as JSON bytes: `{"state": …, "card": {…}, "claim": {…}, …}`."""
+    parts = {name: getattr(task, name) for name in ("card", *_PARTS) if hasattr(task, name)}
+    return orjson.dumps({"state": task.state, **parts})
+
+
+def load(data: bytes) -> Task:
+    """The state that `dump` wrote."""
+    document: Json = orjson.loads(data)
+    kind = _CLASSES[document.pop("state")]
+    card = document.pop("card")
+    for name in _TUPLES:
+        card[name] = tuple(card[name])
+    parts = {name: _PARTS[name](**value) for name, value in document.items()}
+    task: Task = kind(card=Card(**card), **parts)
+    return task

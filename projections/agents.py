@@ -1,0 +1,204 @@
+"""Who works here: every name that wrote an event, its last signs of life, its session process, its progress.
+
+Times are arrivals at this store, in microseconds since 1970; those of pulses are the pulses' own.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+
+from domain.agent import ProcessState, Signs, Verdict, verdict
+from domain.event import Event, Json, parse_time
+from projections import tasks
+from projections.handler import Table, View
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from domain.log import Stored
+
+Row = dict[str, Any]
+
+_SESSION = frozenset({"agent.joined", "task.started", "task.resumed"})
+_PROGRESS = frozenset({"task.started", "task.resumed", "task.progressed", "task.submitted"})
+_COLUMNS = (
+    "name",
+    "joined",
+    "person",
+    "first_seen",
+    "last_seen",
+    "last_type",
+    "last_pulse",
+    "events",
+    "session_at",
+    "process",
+    "host",
+    "pid",
+    "progress_at",
+)
+
+
+def _create_agents(database: Database) -> None:
+    numbers = {
+        "person",
+        "first_seen",
+        "last_seen",
+        "last_pulse",
+        "events",
+        "session_at",
+        "pid",
+        "progress_at",
+    }
+    columns: dict[str, Any] = {name: int if name in numbers else str for name in _COLUMNS}
+    database.table("agents").create(columns, pk="name", not_null={"person", "events"})
+
+
+class _Handler:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._rows: dict[str, Row] = {}
+
+    def held(self) -> int:
+        return len(self._rows)
+
+    def apply(self, events: Sequence[Stored]) -> None:
+        self._load({stored.event.sender for stored in events})
+        for stored in events:
+            event = stored.event
+            row = self._rows[event.sender]
+            row["events"] += 1
+            row["last_seen"] = stored.arrived
+            row["last_type"] = event.type
+            if row["first_seen"] is None:
+                row["first_seen"] = stored.arrived
+            if event.type in _SESSION:
+                _begin_session(row, event, stored.arrived)
+            if event.type in _PROGRESS:
+                row["progress_at"] = stored.arrived
+
+    def apply_pulses(self, pulses: Sequence[Stored]) -> None:
+        newest = {stored.event.sender: stored.event.ts for stored in pulses}
+        self._load(newest)
+        for name, ts in newest.items():
+            self._rows[name]["last_pulse"] = parse_time(ts)
+
+    def _load(self, names: set[str] | dict[str, str]) -> None:
+        missing = [name for name in names if name not in self._rows]
+        if not missing:
+            return
+        for name in missing:
+            self._rows[name] = dict.fromkeys(_COLUMNS) | {"name": name, "person": 0, "events": 0}
+        statement = (
+            f"SELECT {_AGENT} FROM json_each(?) wanted CROSS JOIN agents ON agents.name = wanted.value"  # noqa: S608
+        )
+        for values in self._connection.execute(statement, (orjson.dumps(missing).decode(),)):
+            self._rows[values[0]] = dict(zip(_COLUMNS, values, strict=True))
+
+    def flush(self) -> None:
+        statement = f"INSERT OR REPLACE INTO agents VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
+        self._connection.executemany(statement, [tuple(row.values()) for row in self._rows.values()])
+        self._rows = {}
+
+
+_AGENT = ", ".join(f"agents.{name}" for name in _COLUMNS)
+_ONE = f"SELECT {_AGENT} FROM agents WHERE name = ?"  # noqa: S608
+_EVERYBODY = f"SELECT {_AGENT} FROM agents ORDER BY name"  # noqa: S608
+
+
+def _begin_session(row: Row, event: Event, arrived: int) -> None:
+    """The newest of these events says which process the name works in now, or that it is not known."""
+    process: Json | None = event.payload.get("process") or None
+    host, pid = (process.get("host"), process.get("pid")) if process else (None, None)
+    row["session_at"] = arrived
+    row["process"] = orjson.dumps(process, option=orjson.OPT_SORT_KEYS).decode() if process else None
+    row["host"] = host if isinstance(host, str) else None
+    row["pid"] = pid if isinstance(pid, int) else None
+    if event.type == "agent.joined":
+        row["joined"] = row["joined"] or event.ts
+        row["person"] = int(bool(event.payload.get("person", row["person"])))
+
+
+VIEW = View("agents", (Table("agents", "name"),), (_create_agents,), _Handler)
+
+# --- queries -----------------------------------------------------------------------------------------------------
+
+
+def one(connection: sqlite3.Connection, name: str) -> Row | None:
+    """What is stored of a name, `process` as an object; None for one that never wrote anything."""
+    row = connection.execute(_ONE, (name,)).fetchone()
+    return _named(row) if row else None
+
+
+def signs(row: Row, now: int, process_state: Callable[[Json], str]) -> Signs:
+    """What is known of a name's life at `now` (µs): the input of `domain.agent.verdict`.
+
+    Only a pulse since the newest session began counts: who beat yesterday and works without beating today is judged
+    by its process, not by yesterday's interval.
+    """
+    pulse, since, process = row["last_pulse"], row["session_at"], row["process"]
+    beats = pulse is not None and (since is None or pulse >= since)
+    state = process_state(process) if process else "unknown"
+    return Signs(
+        _age(row["last_seen"], now), _age(pulse, now) if beats else None, cast("ProcessState", state)
+    )
+
+
+def judge(row: Row, now: int, interval: float, quiet: float, process_state: Callable[[Json], str]) -> Verdict:
+    """Alive, suspect or lost, by the one rule in `domain.agent`; `interval` and `quiet` in seconds."""
+    return verdict(signs(row, now, process_state), interval, quiet)
+
+
+def roster(
+    connection: sqlite3.Connection,
+    now: int,
+    interval: float,
+    quiet: float,
+    process_state: Callable[[Json], str],
+) -> list[Row]:
+    """Everybody, by name: verdict, ages in whole seconds (None: never), the tasks held.
+
+    `now` in microseconds, `interval` and `quiet` in seconds; `process_state` looks at a recorded process.
+    """
+    holding = tasks.held(connection)
+    found = connection.execute(_EVERYBODY).fetchall()
+    return [
+        _shown(row, judge(row, now, interval, quiet, process_state), holding.get(row["name"], []), now)
+        for row in map(_named, found)
+    ]
+
+
+def _shown(row: Row, judged: Verdict, holding: list[Row], now: int) -> Row:
+    return {
+        "name": row["name"],
+        "person": row["person"],
+        "verdict": judged,
+        "joined": row["joined"],
+        "last_seen": _seconds(row["last_seen"], now),
+        "last_type": row["last_type"],
+        "last_pulse": _seconds(row["last_pulse"], now),
+        "progress": _seconds(row["progress_at"], now),
+        "tasks": [{"id": task["id"], "title": task["title"], "state": task["state"]} for task in holding],
+        "host": row["host"],
+        "pid": row["pid"],
+        "events": row["events"],
+    }
+
+
+def _named(values: Sequence[Any]) -> Row:
+    row: Row = dict(zip(_COLUMNS, values, strict=True))
+    row["person"] = bool(row["person"])
+    row["process"] = orjson.loads(row["process"]) if row["process"] else None
+    return row
+
+
+def _age(moment: int | None, now: int) -> float:
+    """Seconds since the moment; no sign at all is older than anything."""
+    return max(0.0, (now - moment) / 1_000_000) if moment is not None else float("inf")
+
+
+def _seconds(moment: int | None, now: int) -> int | None:
+    return max(0, (now - moment) // 1_000_000) if moment is not None else None

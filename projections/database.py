@@ -1,0 +1,261 @@
+"""The files of the views: `views.db`, its lock, and who has it open.
+
+`views.lock` is the turn of whoever writes. `views.open` is held shared by everybody who has the database open; only
+who gets it exclusively may remove a damaged file. Neither lock is on the database file itself: closing a second
+descriptor of that would drop SQLite's own POSIX locks.
+
+Readers open the file read-only, so that no reader ever checkpoints: SQLite before 3.51.3 has a race between a
+checkpoint and a writer, which the turn closes.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sqlite3
+import stat
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+
+from domain.refusals import Refusal
+from domain.stores import queue
+
+BUSY_SECONDS = 60.0
+REMOVE_SECONDS = 5.0
+# Whoever opens the file first after a crash or an exit without closing reads this much of the WAL again.
+WAL_PAGES = 256
+
+
+class Unusable(Exception):  # noqa: N818 - an answer, not a fault: go on in memory
+    """Why the views cannot be written on disk."""
+
+
+_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA)
+_SHORT_READ = 522  # SQLITE_IOERR_SHORT_READ: the file ends where a page should be
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """True for errors that a new file mends: damaged pages, no database at all, tables missing."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    missing = code == sqlite3.SQLITE_ERROR and "no such" in str(error)
+    return missing or code == _SHORT_READ or code & 0xFF in _DAMAGE
+
+
+def connect_memory() -> sqlite3.Connection:
+    """An empty database in memory."""
+    return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+
+
+class Files:
+    """The views' files in one `.crewlog` folder."""
+
+    def __init__(self, folder: str) -> None:
+        self.path = os.path.join(folder, "views.db")
+        self._folder = folder
+        self._lock = os.path.join(folder, "views.lock")
+        self._users = os.path.join(folder, "views.open")
+        self._fresh = os.path.join(folder, "views.new.db")
+        self._user = -1
+
+    def inode(self) -> int:
+        """The inode of the database, 0 where there is none. Raises Refusal `unsafe-store` for a symbolic link."""
+        try:
+            found = os.lstat(self.path)
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise Unusable(str(error)) from error
+        if not stat.S_ISREG(found.st_mode):
+            hint = "A store holds real files only; look who put it there."
+            raise Refusal("unsafe-store", f"{self.path} is not a regular file", hint, path=self.path)
+        return found.st_ino
+
+    # --- who has it open -----------------------------------------------------------------------------------------
+
+    def enter(self) -> None:
+        """Be one of those who have the database open."""
+        if self._user >= 0:
+            return
+        try:
+            descriptor = queue.open_lock(self._users)
+        except Refusal as refusal:
+            raise Unusable(refusal.message) from refusal
+        # Waits only while somebody removes a damaged file: microseconds.
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        self._user = descriptor
+
+    def leave(self) -> None:
+        """Be none of them any more."""
+        if self._user >= 0:
+            os.close(self._user)
+        self._user = -1
+
+    def remove(self) -> None:
+        """Remove a damaged database as soon as nobody has it open; Unusable where somebody keeps it."""
+        self.leave()
+        descriptor = queue.open_lock(self._users)
+        try:
+            _exclusively(descriptor)
+            self._unlink(self.path)
+        finally:
+            os.close(descriptor)
+
+    def _unlink(self, path: str) -> None:
+        for suffix in ("-wal", "-shm", "-journal", ""):
+            with suppress(FileNotFoundError):
+                os.unlink(path + suffix)
+
+    # --- turns ---------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def turn(self, *, wait: bool) -> Generator[bool]:
+        """Hold the views' lock; yields False, at once, where `wait` is False and somebody else holds it."""
+        if not os.access(self._folder, os.W_OK) or (
+            os.path.exists(self.path) and not os.access(self.path, os.W_OK)
+        ):
+            raise Unusable(f"no write access to {self.path}")
+        if wait:
+            with self._usable(), queue.turn(self._lock):
+                yield True
+            return
+        descriptor = queue.try_turn(self._lock)
+        try:
+            if descriptor is not None:
+                os.pwrite(descriptor, f"{os.getpid():<10}\n".encode(), 0)
+            with self._usable():
+                yield descriptor is not None
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+
+    @contextmanager
+    def _usable(self) -> Generator[None]:
+        """Turn what says that nothing can be written here into Unusable."""
+        try:
+            yield
+        except Refusal as refusal:
+            if refusal.code not in ("unwritable", "disk-full"):
+                raise
+            raise Unusable(refusal.message) from refusal
+        except OSError as error:
+            if error.errno not in (
+                errno.ENOSPC,
+                errno.EDQUOT,
+                errno.EFBIG,
+                errno.EROFS,
+                errno.EACCES,
+                errno.EIO,
+            ):
+                raise
+            raise Unusable(str(error)) from error
+
+    def sweep(self) -> None:
+        """Under the lock: remove what a rebuild that was killed left behind."""
+        if os.path.exists(self._fresh):
+            self._unlink(self._fresh)
+
+    # --- connections ---------------------------------------------------------------------------------------------
+
+    def connect_reader(self) -> sqlite3.Connection:
+        """A read-only connection to the file, which must be there."""
+        return self._connect(self.path, "ro")
+
+    @contextmanager
+    def writer(self) -> Generator[sqlite3.Connection]:
+        """Under the lock: a connection that writes, closed before the lock is given back."""
+        connection = self._connect(self.path, "rw")
+        try:
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+            yield connection
+        finally:
+            connection.close()
+
+    @contextmanager
+    def fresh(self) -> Generator[sqlite3.Connection]:
+        """Under the lock: an empty temporary database in the folder, removed afterwards."""
+        _create(self._fresh)
+        connection = self._connect(self._fresh, "rw")
+        try:
+            connection.execute("PRAGMA journal_mode = OFF")
+            connection.execute("PRAGMA synchronous = OFF")
+            yield connection
+        except sqlite3.Error as error:
+            raise self.refusal(error) from error
+        finally:
+            connection.close()
+            self._unlink(self._fresh)
+
+    def copy_over(self, fresh: sqlite3.Connection) -> None:
+        """Under the lock: make the live file what `fresh` is, in one transaction; made where it is missing."""
+        if self.inode() == 0:
+            self._unlink(self.path)  # a WAL whose database was deleted must not be taken for the new one's
+            _create(self.path)
+        with self.writer() as live:
+            if live.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                live.execute("PRAGMA journal_mode = WAL")
+            fresh.backup(live)
+            live.execute("PRAGMA busy_timeout = 0")
+            live.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def copy_into(self, memory: sqlite3.Connection) -> None:
+        """Copy the file into `memory` although nothing can be written here. Raises sqlite3.Error."""
+        with self._quiet():
+            mode = "ro" if os.path.exists(self.path + "-wal") else "ro&immutable=1"
+            source = self._connect(self.path, mode)
+            try:
+                source.backup(memory)
+            finally:
+                source.close()
+
+    @contextmanager
+    def _quiet(self) -> Generator[None]:
+        """Keep writers away, as far as a reader can: an immutable file must really not change meanwhile."""
+        try:
+            descriptor = os.open(self._lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            yield
+            return
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _connect(self, path: str, mode: str) -> sqlite3.Connection:
+        quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+        return sqlite3.connect(
+            f"file:{quoted}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            timeout=BUSY_SECONDS,
+            check_same_thread=False,
+        )
+
+    def refusal(self, error: sqlite3.Error) -> Exception:
+        """What an error while writing stands for: Unusable, a Refusal, or the error itself where it is a bug."""
+        from domain.stores.sqlite import refusal
+
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _FULL:
+            return Unusable(f"{self.path}: {error}")
+        return refusal(error, self.path)
+
+
+def _create(path: str) -> None:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+
+
+def _exclusively(descriptor: int) -> None:
+    deadline = time.monotonic() + REMOVE_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise Unusable("another process keeps the damaged views open") from None
+            time.sleep(0.01)
+        else:
+            return

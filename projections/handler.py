@@ -1,0 +1,49 @@
+"""What every view is made of: tables, a handler that folds events into them, and queries (in the view's own module).
+
+The same handler serves catch-up and rebuild: it loads the rows that its events touch, folds in memory, and writes the
+final rows once. So what the tables hold depends on the events alone, never on how they were cut into chunks.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from domain.log import Stored
+
+
+class Handler(Protocol):
+    """Folds events into the tables of one view."""
+
+    def apply(self, events: Sequence[Stored]) -> None:
+        """Fold events of the main log, in log order."""
+
+    def apply_pulses(self, pulses: Sequence[Stored]) -> None:
+        """Fold signs of life, in their order."""
+
+    def flush(self) -> None:
+        """Write what was folded since the last flush, and forget it."""
+
+    def held(self) -> int:
+        """How many rows are kept in memory until the next flush."""
+        ...
+
+
+class Table(NamedTuple):
+    """A table and the columns that order its rows, so that equal contents read as equal text."""
+
+    name: str
+    order: str
+
+
+class View(NamedTuple):
+    """A view: its tables, the migrations that make them, oldest first, and its handler."""
+
+    name: str
+    tables: tuple[Table, ...]
+    migrations: tuple[Callable[[Database], None], ...]
+    handler: Callable[[sqlite3.Connection], Handler]

@@ -1,0 +1,241 @@
+"""The views of one store: opened, caught up, rebuilt.
+
+`views.db` may be deleted whenever one likes; what it holds is folded again from the log. Its one rule of safety: a
+database that somebody may have open is never renamed, replaced or unlinked. So a rebuild copies its result over the
+live file with SQLite's backup API, and a damaged file is removed only while nobody else has it open.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from domain.refusals import Refusal
+from projections import folding
+from projections.database import Files, Unusable, connect_memory, is_damage
+from projections.folding import Checkpoint, Progress
+
+if TYPE_CHECKING:
+    from domain.log import Log
+
+CHUNK = 1_000
+
+Answer = TypeVar("Answer")
+
+
+class Rebuilt(NamedTuple):
+    """What a rebuild found. `hash_before` is "" where there was nothing sound to compare with."""
+
+    events: int
+    hash_before: str
+    hash_after: str
+    same: bool
+    seconds: float
+
+
+class Views:
+    """The read models of one log. Query through `connection`; call `catch_up` first.
+
+    `remark` says why the views are in memory only, "" where they are on disk.
+    """
+
+    def __init__(self, files: Files, log: Log, *, chunk: int = CHUNK) -> None:
+        self._files = files
+        self._log = log
+        self._chunk = chunk
+        self._connection: sqlite3.Connection | None = None
+        self._inode = 0
+        self._known = False
+        self.remark = ""
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For reading. Ask for it anew after each `catch_up` or `rebuild`: both may have opened the file again."""
+        if self._connection is None:
+            self._open()
+        if self._connection is None:
+            raise Refusal("internal", "the views are not open")
+        return self._connection
+
+    def close(self) -> None:
+        """Close the file. Readers change nothing by it: they are opened read-only and never checkpoint."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+        self._files.leave()
+
+    # --- catching up ---------------------------------------------------------------------------------------------
+
+    def catch_up(self, wait: bool = True) -> int:  # noqa: FBT001, FBT002 - the public name is `wait`
+        """Fold what the log has and the views have not; how many events and pulses that was.
+
+        Writes only when behind. `wait` False gives up when somebody else is at it, or when nothing can be written:
+        the next reader does it. With `wait`, a file that cannot be written is copied into memory and folded there.
+        """
+        try:
+            return self._catch_up(wait=wait)
+        except Unusable as unusable:
+            if not wait:
+                return 0
+            self._to_memory(str(unusable))
+            return self._fold(self.connection)
+
+    def _catch_up(self, *, wait: bool) -> int:
+        if self.remark:
+            return self._fold(self.connection)
+        if self._is_current():
+            return 0
+        with self._files.turn(wait=wait) as mine:
+            return self._write() if mine else 0
+
+    def _is_current(self) -> bool:
+        """A look without any lock. False also where the file must be made or made anew."""
+        with suppress(sqlite3.DatabaseError):
+            mark = self._sound_mark()
+            return mark is not None and not folding.is_behind(mark, self._log)
+        return False
+
+    def _sound_mark(self) -> Checkpoint | None:
+        """The checkpoint of a file that is there, of our version and of this log; else None."""
+        if self._connection is not None and self._inode != self._files.inode():
+            self.close()
+        if self._files.inode() == 0 or folding.version(self.connection) != folding.VERSION:
+            return None
+        mark = folding.checkpoint(self.connection)
+        self._known = self._known or folding.belongs(mark, self._log)
+        return mark if self._known else None
+
+    def _open(self) -> None:
+        self._files.enter()
+        self._connection = self._files.connect_reader()
+        self._inode = self._files.inode()
+        self._known = False
+
+    def _write(self) -> int:
+        """Under the lock: fold what is new, or make the file anew where it is of no use."""
+        self._files.sweep()
+        try:
+            if self._sound_mark() is None:
+                return self._make_anew("").events
+            with self._files.writer() as connection:
+                return self._fold(connection)
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise self._files.refusal(error) from error
+            return self._make_anew("").events
+
+    def _fold(self, connection: sqlite3.Connection) -> int:
+        total = 0
+        while True:
+            folded = folding.fold_chunk(connection, self._log, self._chunk)
+            total += folded
+            if folded < self._chunk:
+                return total
+
+    def _to_memory(self, why: str) -> None:
+        """Go on in memory: with a copy of the file where it is sound, else with empty tables."""
+        connection = connect_memory()
+        sound = False
+        with suppress(sqlite3.Error):
+            self._files.copy_into(connection)
+            if folding.version(connection) == folding.VERSION:
+                sound = folding.belongs(folding.checkpoint(connection), self._log)
+        if not sound:
+            connection.close()
+            connection = connect_memory()
+            folding.create(connection)
+        self.close()
+        self._connection, self.remark = connection, why
+
+    # --- rebuilding ----------------------------------------------------------------------------------------------
+
+    def rebuild(self, progress: Progress | None = None) -> Rebuilt:
+        """Fold the whole log anew beside the live file, compare, and copy the result over it.
+
+        `progress(done, total)` is called after each chunk. Readers see the old views or the new ones.
+        """
+        try:
+            with self._files.turn(wait=True):
+                self._files.sweep()
+                return self._make_anew(self._hash_caught_up(), progress)
+        except Unusable as unusable:
+            raise Refusal(
+                "unwritable", f"the views cannot be rebuilt: {unusable}", path=self._files.path
+            ) from None
+
+    def _hash_caught_up(self) -> str:
+        with suppress(sqlite3.DatabaseError):
+            if self._sound_mark() is not None:
+                with self._files.writer() as connection:
+                    self._fold(connection)
+                    return folding.state_hash(connection)
+        return ""
+
+    def _make_anew(self, before: str, progress: Progress | None = None) -> Rebuilt:
+        started = time.monotonic()
+        until = folding.checkpoint(self.connection) if before else self._everything()
+        with self._files.fresh() as fresh:
+            folding.create(fresh)
+            mark = folding.fold_all(fresh, self._log, until, self._chunk, progress)
+            after = folding.state_hash(fresh) if before else ""
+            self._replace_live(fresh)
+        self._known = False
+        return Rebuilt(mark.position, before, after, before == after, time.monotonic() - started)
+
+    def _everything(self) -> Checkpoint:
+        pulses = 0
+        while rows := self._log.pulses(pulses):
+            pulses = rows[-1].position
+        return Checkpoint(position=self._log.position(), pulses=pulses)
+
+    def _replace_live(self, fresh: sqlite3.Connection) -> None:
+        try:
+            self._files.copy_over(fresh)
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise self._files.refusal(error) from error
+            self.close()
+            self._files.remove()
+            self._files.copy_over(fresh)
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def snapshot(self) -> Generator[sqlite3.Connection]:
+        """The connection, inside one snapshot: several queries see the same moment."""
+        connection = self.connection
+        connection.execute("BEGIN")
+        try:
+            yield connection
+        finally:
+            connection.execute("ROLLBACK")
+
+    def ask(self, query: Callable[[sqlite3.Connection], Answer]) -> Answer:
+        """Catch up and run the query in one snapshot; a file that proves to be damaged is made anew first."""
+        self.catch_up()
+        try:
+            with self.snapshot() as connection:
+                return query(connection)
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            self.rebuild()
+        with self.snapshot() as connection:
+            return query(connection)
+
+    def state_hash(self) -> str:
+        """sha256 over all tables of all views: equal for equal contents, however they came about."""
+        with self.snapshot() as connection:
+            return folding.state_hash(connection)
+
+    def tables(self) -> list[str]:
+        """The names of the tables, in the order of the state hash."""
+        return [table.name for table in folding.tables()]
+
+
+def open_views(folder: str, log: Log, *, chunk: int = CHUNK) -> Views:
+    """The views of the store in `folder` (`.crewlog`). Nothing is opened or made before it is needed."""
+    return Views(Files(folder), log, chunk=chunk)

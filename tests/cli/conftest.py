@@ -1,0 +1,103 @@
+"""A crew on one store: commands run in this process, with streams, environment and directory of their own."""
+
+from __future__ import annotations
+
+import io
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from cli.app import run
+from cli.shell import Shell
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The answer of a command with `--json`."""
+        return orjson.loads(self.out)
+
+    @property
+    def error(self) -> Any:
+        """The refusal of a command with `--json`."""
+        return self.json["error"]
+
+
+class Terminal(io.StringIO):
+    """Standard input that a person types into."""
+
+    def isatty(self) -> bool:
+        """Return True."""
+        return True
+
+
+@dataclass
+class Crew:
+    """Everybody who works on the store in `folder`."""
+
+    folder: Path
+    environ: dict[str, str] = field(default_factory=dict[str, str])
+    clock: Callable[[], int] | None = None
+
+    def run(
+        self,
+        *words: str,
+        stdin: str = "",
+        cwd: Path | None = None,
+        terminal: bool = False,
+        environ: Mapping[str, str] | None = None,
+    ) -> Result:
+        """Run one command line."""
+        out, err = io.StringIO(), io.StringIO()
+        source = Terminal(stdin) if terminal else io.StringIO(stdin)
+        about = {**self.environ, **(environ or {})}
+        extra: dict[str, Any] = {"clock": self.clock} if self.clock else {}
+        shell = Shell(source, out, err, about, str(cwd or self.folder), **extra)
+        return Result(run(list(words), shell), out.getvalue(), err.getvalue())
+
+    def do(self, line: str, **more: Any) -> Any:
+        """Run a line that must succeed, with `--json`, and return its answer."""
+        result = self.run(*shlex.split(line), "--json", **more)
+        assert result.code == 0, (line, result)
+        return result.json
+
+    def refused(self, line: str, **more: Any) -> Any:
+        """Run a line that must be refused, with `--json`, and return the error with its exit code."""
+        result = self.run(*shlex.split(line), "--json", **more)
+        assert result.code != 0, (line, result)
+        return {**result.error, "exit": result.code}
+
+    def spawn(self, title: str = "Greet by name", more: str = "") -> str:
+        """Spawn a task as zoe and return its id."""
+        return str(self.do(f"spawn {shlex.quote(title)} --as zoe {more}")["task"])
+
+    def start(self, task: str, name: str = "ada") -> str:
+        """Start a task and return the claim."""
+        return str(self.do(f"start {task} --as {name}")["claim"])
+
+    def submitted(self, title: str = "Greet by name") -> tuple[str, str]:
+        """Bring a task to IN_REVIEW, handed in by ada; its id and her claim."""
+        task = self.spawn(title)
+        claim = self.start(task)
+        self.do(f"done {task} --as ada --claim {claim}")
+        return task, claim
+
+
+@pytest.fixture
+def crew(tmp_path: Path) -> Crew:
+    """A crew with a fresh store, outside of any repository."""
+    made = Crew(tmp_path)
+    made.do("init --as zoe")
+    return made

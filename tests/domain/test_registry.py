@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from domain.event import Json
+from domain.names import is_name
+from domain.refusals import Refusal
+from domain.registry import (
+    EVENT_TYPES,
+    LABELS_LIMIT,
+    LINKS_LIMIT,
+    TASK_TYPES,
+    EventType,
+    Field,
+    check_payload,
+    is_blob,
+)
+from domain.task import BY_EVENT
+
+REFERENCE = {
+    "blob": {"sha256": "a" * 64, "size": 5_000, "media_type": "text/plain; charset=utf-8"},
+    "preview": "x",
+}
+
+GOOD: dict[str, list[Any]] = {
+    "line": ["x", "größe"],
+    "text": ["x", "two\nlines", REFERENCE],
+    "name": ["ada", "a" * 64],
+    "slug": ["fix-login"],
+    "integer": [0, 1],
+    "boolean": [True, False],
+    "object": [{}, {"pid": 17}],
+    "labels": [[], ["bug"], ["x" * 64], [f"l{number}" for number in range(LABELS_LIMIT)]],
+    "tasks": [[], ["t-abcdefgh"], ["t-abcdefgh"] * LINKS_LIMIT],
+}
+BAD: dict[str, list[Any]] = {
+    "line": [1, None, [], {}, "a\nb", "a\x00", "\x7f", "\x1b[31m", "a\x85b", "a\u2028b", "a\u2029b", " ", ""],
+    "text": [1, None, [], {}, {"blob": "x"}, {"preview": "x"}],
+    "name": [1, "", "Ada", "a b", "a" * 65, "#ops", "*"],
+    "slug": [1, None, "", "a b", "../x", "a" * 65],
+    "integer": [-1, "1", None, True, 1.0, []],
+    "boolean": [0, 1, "true", None],
+    "object": [None, [], "x"],
+    "labels": [None, "x", {}, [1], [""], ["x" * 65], ["x"] * (LABELS_LIMIT + 1)],
+    "tasks": [None, "t-abcdefgh", [1], [""], ["../x"], ["fix-login"], ["t-abcdefgh"] * (LINKS_LIMIT + 1)],
+}
+
+FIELDS = [
+    pytest.param(kind, field, id=f"{kind.name}-{field.name}")
+    for kind in EVENT_TYPES.values()
+    for field in kind.fields
+]
+TYPES = [pytest.param(kind, id=name) for name, kind in EVENT_TYPES.items()]
+
+
+def payload_of(kind: EventType) -> Json:
+    """The smallest payload that the type allows."""
+    return {field.name: GOOD[field.kind][0] for field in kind.fields if field.required}
+
+
+def on_of(kind: EventType) -> Json:
+    return dict.fromkeys(kind.on, "a" * 64)
+
+
+def refused(kind: EventType, payload: Json, on: Json | None = None) -> Refusal:
+    with pytest.raises(Refusal) as caught:
+        check_payload(kind.name, payload, on_of(kind) if on is None else on)
+    assert caught.value.code == "bad-value"
+    return caught.value
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_the_smallest_payload_passes(kind: EventType) -> None:
+    check_payload(kind.name, payload_of(kind), on_of(kind))
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_field_that_nobody_knows_is_refused(kind: EventType) -> None:
+    assert "no field 'colour'" in refused(kind, {**payload_of(kind), "colour": "red"}).message
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_an_event_must_say_what_it_acts_on_and_nothing_else(kind: EventType) -> None:
+    refused(kind, payload_of(kind), {**on_of(kind), "weather": "a" * 64})
+    if kind.on:
+        refused(kind, payload_of(kind), {})
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_missing_field_that_is_required_is_refused(kind: EventType) -> None:
+    for name in payload_of(kind):
+        shorter = {key: value for key, value in payload_of(kind).items() if key != name}
+        assert name in refused(kind, shorter).message
+
+
+@pytest.mark.parametrize(("kind", "field"), FIELDS)
+def test_a_field_takes_what_its_kind_allows(kind: EventType, field: Field) -> None:
+    for value in [*GOOD[field.kind], *([None] if field.nullable else [])]:
+        check_payload(kind.name, {**payload_of(kind), field.name: value}, on_of(kind))
+
+
+@pytest.mark.parametrize(("kind", "field"), FIELDS)
+def test_a_field_refuses_what_its_kind_forbids_and_is_named(kind: EventType, field: Field) -> None:
+    for value in BAD[field.kind]:
+        if value is None and field.nullable:
+            continue
+        refusal = refused(kind, {**payload_of(kind), field.name: value})
+        assert refusal.details == {"field": field.name}, value
+
+
+@pytest.mark.parametrize(("kind", "field"), FIELDS)
+def test_a_field_takes_its_limit_and_refuses_one_more(kind: EventType, field: Field) -> None:
+    at_limit: dict[str, Any] = {
+        "line": "x" * field.limit,
+        "integer": field.limit,
+        "object": {f"k{number}": 1 for number in range(field.limit)},
+    }
+    over: dict[str, Any] = {
+        "line": "x" * (field.limit + 1),
+        "integer": field.limit + 1,
+        "object": {f"k{number}": 1 for number in range(field.limit + 1)},
+    }
+    if field.kind in at_limit:
+        check_payload(kind.name, {**payload_of(kind), field.name: at_limit[field.kind]}, on_of(kind))
+        refused(kind, {**payload_of(kind), field.name: over[field.kind]})
+
+
+@pytest.mark.parametrize(("kind", "field"), FIELDS)
+def test_a_required_text_must_say_something(kind: EventType, field: Field) -> None:
+    if field.required and field.kind in ("line", "text"):
+        for empty in ("", "  ", "\n\t"):
+            refused(kind, {**payload_of(kind), field.name: empty})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"blob": {**REFERENCE["blob"], "sha256": "../../etc/passwd"}},
+        {"blob": {**REFERENCE["blob"], "sha256": "A" * 64}},
+        {"blob": {**REFERENCE["blob"], "sha256": 7}},
+        {"blob": {**REFERENCE["blob"], "size": "5"}},
+        {"blob": {**REFERENCE["blob"], "size": -5}},
+        {"blob": {**REFERENCE["blob"], "size": True}},
+        {"blob": {**REFERENCE["blob"], "media_type": 1}},
+        {"blob": {**REFERENCE["blob"], "more": 1}},
+        {"blob": {"sha256": "a" * 64}},
+        {"blob": None},
+        {"preview": None},
+        {"preview": ["x"]},
+        {"more": 1},
+    ],
+    ids=repr,
+)
+def test_only_a_whole_reference_is_a_reference(changed: Json) -> None:
+    assert is_blob(REFERENCE)
+
+    assert not is_blob({**REFERENCE, **changed})
+    refused(EVENT_TYPES["task.noted"], {"text": {**REFERENCE, **changed}})
+
+
+def test_an_unknown_type_is_refused() -> None:
+    with pytest.raises(Refusal) as caught:
+        check_payload("task.exploded", {}, {})
+    assert caught.value.code == "unknown-type"
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_stored_type_is_named_after_its_stream_and_what_happened(kind: EventType) -> None:
+    noun, _, verb = kind.name.partition(".")
+
+    assert is_name(kind.name)
+    assert verb.isascii()
+    assert noun == kind.stream or (noun, kind.stream) == ("agent", "pulse")
+
+
+def test_the_registry_and_the_task_machine_know_the_same_events() -> None:
+    assert {kind.name for kind in TASK_TYPES} == set(BY_EVENT)
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.name) for kind in TASK_TYPES])
+def test_the_registry_and_the_task_machine_agree_on_what_an_event_acts_on(kind: EventType) -> None:
+    assert kind.on == ((BY_EVENT[kind.name].on,) if BY_EVENT[kind.name].on else ())

@@ -1,0 +1,183 @@
+"""A task's stream without a log: what the log does between `decide` and `evolve`, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from domain import event, task
+from domain.blobs import check_in
+from domain.decide import (
+    Approve,
+    Assign,
+    Cancel,
+    Command,
+    Draft,
+    Edit,
+    Fail,
+    Merge,
+    Note,
+    Progress,
+    Reject,
+    Release,
+    Resume,
+    Retry,
+    Spawn,
+    Start,
+    Submit,
+    Undo,
+    Withdraw,
+    decide,
+    spawn,
+)
+from domain.event import Event
+from domain.registry import BLOB_LIMIT, check_payload
+from domain.task import Task, claim_of
+
+ADA, BOB, ZOE = "ada", "bob", "zoe"
+COMMIT = "c0ffee" * 6 + "c0ff"
+SOME_TIME = 10**15
+
+
+class Stream:
+    """The events of one task, the state behind each, and the state now. Every event comes a second later."""
+
+    def __init__(self, **spawned: Any) -> None:
+        self.events: list[Event] = []
+        self.states: list[Task | None] = [None]
+        fields = {"actor": ZOE, "title": "Mend the login", "priority": 2, **spawned}
+        self.store(fields["actor"], spawn(Spawn(**fields))[0])
+
+    @property
+    def state(self) -> Task:
+        """The state now."""
+        now = self.states[-1]
+        assert now is not None
+        return now
+
+    @property
+    def claim(self) -> str:
+        """The current claim, or ""."""
+        held = claim_of(self.state)
+        return held.id if held else ""
+
+    @property
+    def holder(self) -> str:
+        """Who holds the task, or ""."""
+        held = claim_of(self.state)
+        return held.holder if held else ""
+
+    def do(self, command: Command) -> list[Event]:
+        """Decide the command on the state now, and store what it leads to."""
+        return [self.store(command.actor, draft) for draft in decide(command, self.state)]
+
+    def undo(self, actor: str) -> list[Event]:
+        """Take the actor's last event back."""
+        return self.do(Undo(actor, self.events[-1], self.states[-2]))
+
+    def store(self, actor: str, draft: Draft) -> Event:
+        """Stamp a draft as the log would, and fold it."""
+        sealed = self.seal(actor, draft)
+        self.states.append(task.evolve(self.states[-1], sealed))
+        self.events.append(sealed)
+        return sealed
+
+    def seal(self, actor: str, draft: Draft) -> Event:
+        """The event that the log would make of a draft."""
+        payload, _ = check_in(draft.type, draft.payload, BLOB_LIMIT)
+        check_payload(draft.type, payload, draft.on)
+        number = len(self.events) + 1
+        fields: dict[str, Any] = {
+            "v": event.VERSION,
+            "ts": event.format_time(SOME_TIME + number * 1_000_000),
+            "from": actor,
+            "to": draft.to,
+            "type": draft.type,
+            "stream": "task/t-aaaaaaaa",
+            "payload": payload,
+            "key": f"key-{number}",
+            "replica": "r-1",
+            "seq": number,
+        }
+        if draft.on:
+            fields["on"] = draft.on
+        if self.events:
+            fields |= {"parents": [self.events[-1].id], "prev": self.events[-1].id}
+        return event.seal(fields)
+
+
+def assigned(**spawned: Any) -> Stream:
+    """A task that waits for someone."""
+    return Stream(**spawned)
+
+
+def working(**spawned: Any) -> Stream:
+    """A task that ada holds."""
+    stream = assigned(**spawned)
+    stream.do(Start(ADA))
+    return stream
+
+
+def in_review(commit: str | None = COMMIT, **spawned: Any) -> Stream:
+    """A task that ada handed in."""
+    stream = working(**spawned)
+    stream.do(Submit(ADA, stream.claim, "the tests pass", commit))
+    return stream
+
+
+def approved(**spawned: Any) -> Stream:
+    """Ada's work, approved by zoe; the commit is not merged yet."""
+    stream = in_review(**spawned)
+    stream.do(Approve(ZOE, "other"))
+    return stream
+
+
+def completed(**spawned: Any) -> Stream:
+    """Ada's work, approved by zoe; there was no commit to merge."""
+    stream = in_review(commit=None, **spawned)
+    stream.do(Approve(ZOE, "other"))
+    return stream
+
+
+def cancelled(**spawned: Any) -> Stream:
+    """A task that nobody wants any more."""
+    stream = assigned(**spawned)
+    stream.do(Cancel(ZOE, "not needed"))
+    return stream
+
+
+def failed(**spawned: Any) -> Stream:
+    """A task that ada gave up."""
+    stream = working(**spawned)
+    stream.do(Fail(ADA, stream.claim, "too hard"))
+    return stream
+
+
+GIVEN: dict[str, Callable[..., Stream]] = {
+    task.ASSIGNED: assigned,
+    task.WORKING: working,
+    task.IN_REVIEW: in_review,
+    task.APPROVED: approved,
+    task.COMPLETED: completed,
+    task.CANCELLED: cancelled,
+    task.FAILED: failed,
+}
+
+# Each command as somebody gives it who may: where the table allows it, nothing else stands in its way.
+COMMANDS: dict[str, Callable[[Stream], Command]] = {
+    "start": lambda _: Start(ADA),
+    "resume": lambda _: Resume(ADA),
+    "done": lambda stream: Submit(ADA, stream.claim, "look again", COMMIT),
+    "done --withdraw": lambda stream: Withdraw(ADA, stream.claim),
+    "reject": lambda _: Reject(ZOE, "a test is missing"),
+    "approve": lambda _: Approve(ZOE, "other"),
+    "merge": lambda _: Merge(ZOE),
+    "cancel": lambda _: Cancel(ZOE),
+    "fail": lambda stream: Fail(ADA, stream.claim, "too hard"),
+    "release": lambda stream: Release(ADA, stream.claim),
+    "retry": lambda _: Retry(ZOE),
+    "assign": lambda _: Assign(ZOE, BOB),
+    "edit": lambda _: Edit(ZOE, title="Mend the logout"),
+    "note": lambda _: Note(BOB, "I saw this before"),
+    "progress": lambda stream: Progress(ADA, stream.claim, "half of it", 50),
+}
