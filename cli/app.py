@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -13,6 +14,7 @@ from cli.call import Call
 from cli.grammar import As, Full, Group, Json, Quiet, Store
 from cli.output import print_refusal
 from cli.shell import Shell
+from cli.text import safe
 from cli.version import __version__
 from domain.refusals import Exit, Refusal
 
@@ -37,6 +39,21 @@ def build(*, completion: bool = False) -> typer.Typer:
     return program
 
 
+def _print_version(ctx: typer.Context, wanted: bool) -> None:
+    if wanted:
+        call: Call = ctx.obj
+        print(f"crewlog {__version__}", file=call.shell.stdout)
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option(
+        "--version", help="Print the version.", callback=_print_version, is_eager=True, show_default=False
+    ),
+]
+
+
 def _root(
     ctx: typer.Context,
     *,
@@ -45,22 +62,19 @@ def _root(
     full: Full = False,
     as_: As = None,
     store: Store = None,
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", show_default=False)
-    ] = False,
+    version: Version = False,
 ) -> None:
     """An event-sourced message log that a crew of coding agents works from."""
+    del version
     call: Call = ctx.obj
-    if version:
-        print(f"crewlog {__version__}", file=call.shell.stdout)
-        raise typer.Exit
     ctx.obj = call.with_options(json=json, quiet=quiet, full=full, as_=as_, store=store)
 
 
 def run(arguments: Sequence[str], shell: Shell) -> int:
     """Run one command line and return its exit code."""
-    call = Call(shell)
+    call = Call(shell, words=tuple(arguments))
     try:
+        _refuse_strange_bytes(arguments)
         return _run(arguments, shell, call)
     except Refusal as refusal:
         print_refusal(shell, refusal, as_json=_wants_json(arguments))
@@ -91,13 +105,26 @@ def _internal(error: Exception, shell: Shell) -> Refusal:
 def _run(arguments: Sequence[str], shell: Shell, call: Call) -> int:
     completing = "_CREWLOG_COMPLETE" in shell.environ or any(word in _COMPLETION for word in arguments)
     program = typer.main.get_command(build(completion=completing))
+    if completing:
+        program.main(list(arguments), prog_name="crewlog", standalone_mode=False, obj=call)
+        return 0
     try:
-        code = program.main(list(arguments), prog_name="crewlog", standalone_mode=False, obj=call)
+        # Not `program.main`: it ends the process on a reader that went away, and swallows Ctrl-C.
+        with program.make_context("crewlog", list(arguments) or ["--help"], obj=call) as context:
+            program.invoke(context)
+    except typer.Exit as left:
+        return left.exit_code or call.exit or (0 if arguments else int(Exit.USAGE))
     except UsageError as error:
         raise _usage(error, arguments, shell) from error
-    except typer.Abort as error:
-        raise KeyboardInterrupt from error
-    return code if isinstance(code, int) and code else call.exit
+    return call.exit
+
+
+def _refuse_strange_bytes(arguments: Sequence[str]) -> None:
+    """Refuse what is no UTF-8: no event and no JSON answer can hold it."""
+    for number, word in enumerate(arguments, 1):
+        if any("\ud800" <= char <= "\udfff" for char in word):
+            message = f"argument {number}, {safe(word[:40])}, is not valid UTF-8"
+            raise Refusal("bad-value", message, "Type it in UTF-8, or give the text on standard input.")
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:
@@ -108,24 +135,33 @@ def _wants_json(arguments: Sequence[str]) -> bool:
 def _usage(error: Exception, arguments: Sequence[str], shell: Shell) -> Refusal:
     """What Typer says about the line, with a hint for what it cannot know."""
     format_message = getattr(error, "format_message", None)
-    message = str(format_message() if format_message else error).strip().rstrip(".")
+    said = str(format_message() if format_message else error)
+    message = " ".join(said.split()).rstrip(".").replace("valid int range", "whole number")
+    message = message.replace("valid int", "whole number")
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "crewlog"
-    if not message:  # no arguments at all: the help is the answer
-        message = "which command?"
+    hint = f"`{path} --help` shows how it is typed."
+    if "unexpected extra argument" not in message:
+        return Refusal("usage", message, hint)
     files = [word for word in arguments if os.path.exists(os.path.join(shell.cwd, word))]
-    if "unexpected extra argument" in message and len(files) > 1:
+    if len(files) > 1:
         listed = ", ".join(files[:3])
-        return Refusal(
-            "usage", message, f"{listed} are files here: did the shell expand a *? Quote the text."
-        )
-    return Refusal("usage", message, f"`{path} --help` shows how it is typed.")
+        hint = f"{listed} are files here: did the shell expand a *? Quote the text."
+    else:
+        hint = f"A text of several words goes in quotes. {hint}"
+    return Refusal("usage", message, hint)
 
 
 def run_process() -> int:
-    """Run the command line of this process."""
-    shell = Shell(sys.stdin, sys.stdout, sys.stderr, os.environ, os.getcwd())
-    return run(sys.argv[1:], shell)
+    """Run the command line of this process: UTF-8 in and out, whatever the locale; a closed stream counts as empty."""
+    stdin, stdout, stderr = (_utf8(stream) for stream in (sys.stdin, sys.stdout, sys.stderr))
+    return run(sys.argv[1:], Shell(stdin, stdout, stderr, os.environ, os.getcwd()))
+
+
+def _utf8(stream: TextIO | None) -> TextIO:
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+    return stream or io.StringIO()
 
 
 def docs_program() -> object:

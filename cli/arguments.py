@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.call import Call
 from cli.completion import complete_label, complete_name, complete_task
-from cli.shell import Shell
 from domain.refusals import Refusal
 from domain.registry import PRIORITY_LAST, TITLE_LIMIT
 
@@ -69,18 +69,14 @@ LabelsOption = Annotated[
 ]
 
 
-def text_from(shell: Shell, given: str | None, what: str) -> str:
+def text_from(call: Call, given: str | None, what: str) -> str:
     """The text as given, or all of standard input for `-`. Refused (`bad-value`) where that is no text."""
     if given != "-":
         return _unicode(given or "", what)
-    from domain.registry import BLOB_LIMIT
-
     try:
-        text = shell.stdin.read(BLOB_LIMIT + 1)
+        text = call.shell.stdin.read(call.store.config.blob + 1)
     except UnicodeDecodeError as error:
-        raise Refusal(
-            "bad-value", f"{what} on standard input is not UTF-8", "Commit the file and name it."
-        ) from error
+        raise Refusal("bad-value", f"{what} is not valid Unicode", "Save it as UTF-8.") from error
     return _unicode(text, what).removesuffix("\n")
 
 
@@ -126,9 +122,9 @@ def anyone_or_name(text: str | None) -> str | None:
     return None if text in (None, "anyone") else check_name(text or "")
 
 
-def needed_reason(shell: Shell, reason: str, command: str) -> str:
+def needed_reason(call: Call, reason: str, command: str) -> str:
     """The reason; refused where there is none."""
-    text = text_from(shell, reason, "reason")
+    text = text_from(call, reason, "reason")
     if text.strip():
         return text
     raise Refusal(

@@ -16,7 +16,8 @@ from domain.refusals import Refusal
 
 if TYPE_CHECKING:
     from cli.store import Store
-    from domain.decide import Command, Draft
+    from domain.decide import Command
+    from domain.draft import Draft
     from domain.log import Retry, Seen, Transaction, Written
     from domain.task import Task
 
@@ -30,7 +31,7 @@ class Options:
     full: bool = False
     as_: str | None = None
     store: str | None = None
-    key: str = ""
+    key: str | None = None
     allow_secret: bool = False
 
 
@@ -45,16 +46,17 @@ class Who:
 class Call:
     """What a command function gets: surroundings, options, and the store when it asks for it."""
 
-    def __init__(self, shell: Shell, options: Options | None = None) -> None:
+    def __init__(self, shell: Shell, options: Options | None = None, words: tuple[str, ...] = ()) -> None:
         self.shell = shell
         self.options = options or Options()
+        self.words = words
         self.exit = 0
         self._parent: Call | None = None
 
     def with_options(self, **given: Any) -> Call:
         """This call with the options that were given behind the command's name as well."""
-        stated = {name: value for name, value in given.items() if value}
-        child = Call(self.shell, replace(self.options, **stated))
+        stated = {name: value for name, value in given.items() if value not in (None, False)}
+        child = Call(self.shell, replace(self.options, **stated), self.words)
         child._parent = self
         return child
 
@@ -112,7 +114,7 @@ class Call:
 
     def who(self) -> Who | None:
         """Who calls: `--as`, CREWLOG_AGENT, the worktree's binding, on a terminal `me` in local.toml; or None."""
-        if self.options.as_:
+        if self.options.as_ is not None:
             return Who(check_name(self.options.as_), "--as")
         name = self.shell.environ.get("CREWLOG_AGENT", "")
         if name:
@@ -133,16 +135,17 @@ class Call:
 
     def task(self, text: str | None) -> str:
         """The id of the task that is meant: as typed, else CREWLOG_TASK, else the worktree's."""
+        if text == "":  # an unset variable in a script must not mean the task of this worktree
+            raise Refusal("bad-value", "TASK is empty", "Name it by id, prefix or slug, or leave it out.")
         mine = self.who()
         bound = self.binding
-        if not text:
-            text = self.shell.environ.get("CREWLOG_TASK", "")
+        text = text or self.shell.environ.get("CREWLOG_TASK", "")
         if not text and bound and bound.task and mine and bound.agent == mine.name:
             text = bound.task
         if not text:
-            raise Refusal(
-                "usage", "which task? None was given and this worktree has none", "Name it: t-… or a slug."
-            )
+            name = f" --as {mine.name}" if mine else ""
+            hint = f"Name it by id, prefix or slug; `crewlog whoami{name}` shows what you hold."
+            raise Refusal("usage", "which task? None was given, and nothing here says it", hint)
         if is_task_id(text):
             return text
         from projections.tasks import resolve
@@ -152,10 +155,12 @@ class Call:
 
     def claim(self, task: str, given: str) -> str:
         """The claim to show: `--claim`, else CREWLOG_CLAIM, else the worktree's for this task and name; or ""."""
+        if given:
+            return given
         from_environment = self.shell.environ.get("CREWLOG_CLAIM", "")
-        meant = self.shell.environ.get("CREWLOG_TASK", task) == task
-        if given or (from_environment and meant):
-            return given or from_environment
+        stated = self.shell.environ.get("CREWLOG_TASK", "")
+        if from_environment and (not stated or self.task(stated) == task):
+            return from_environment
         bound = self.binding
         if bound and bound.task == task and bound.agent == self.actor:
             return bound.claim or ""
@@ -189,7 +194,7 @@ class Call:
 
     def retry(self, command: str, **fields: Any) -> Retry | None:
         """What an earlier event with this call's `--key` must look like to be its answer."""
-        if not self.options.key:
+        if self.options.key is None:
             return None
         from domain.decide import EVENTS
         from domain.log import Retry
@@ -236,8 +241,8 @@ class Call:
 
 
 def _checked_key(key: str) -> str:
-    if len(key) <= 128 and key.isascii() and key.isprintable():
+    if 0 < len(key) <= 128 and key.isascii() and key.isprintable():
         return key
     raise Refusal(
-        "bad-value", "--key must be at most 128 printable ASCII characters", "Example: --key run-17-done"
+        "bad-value", "--key must be 1 to 128 printable ASCII characters", "Example: --key run-17-done"
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 def each(call: Call, tasks: Sequence[str | None], write: Callable[[str], Written]) -> None:
     """Answer for one task as any write does; for several with `{"results": […]}`, exit 4 if any was refused."""
+    tasks = list(dict.fromkeys(tasks))
     if len(tasks) == 1:
         call.answer(answer(call, write(call.task(tasks[0]))))
         return

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -103,7 +103,7 @@ Store = Annotated[
 ]
 Full = Annotated[bool, typer.Option("--full", help="Nothing shortened.", show_default=False)]
 Key = Annotated[
-    str,
+    str | None,
     typer.Option("--key", metavar="KEY", help="Makes a retry return the first event.", show_default=False),
 ]
 AllowSecret = Annotated[
@@ -120,7 +120,9 @@ COMMON: tuple[tuple[str, Any, Any], ...] = (
     ("as_", As, None),
     ("store", Store, None),
 )
-WRITES: tuple[tuple[str, Any, Any], ...] = (("key", Key, ""), ("allow_secret", AllowSecret, False))
+WRITES: tuple[tuple[str, Any, Any], ...] = (("key", Key, None), ("allow_secret", AllowSecret, False))
+
+SHORT_HELP = 400  # the first sentence, never cut
 
 _loaded: dict[str, TyperCommand] = {}
 
@@ -161,7 +163,8 @@ class Group(_HelpToShell, TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that the first word names; a wrong word is answered with the whole line corrected."""
         if args and args[0] not in MODULES and not args[0].startswith("-"):
-            _wrong_word(args)
+            words = ctx.obj.words
+            _wrong_word(words[: len(words) - len(args)], args)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -169,7 +172,7 @@ class Group(_HelpToShell, TyperGroup):
         del ctx
         for title, names in GROUPS.items():
             with formatter.section(title):
-                formatter.write_dl([(name, load(name).get_short_help_str(80)) for name in names])
+                formatter.write_dl([(name, load(name).get_short_help_str(SHORT_HELP)) for name in names])
 
 
 def load(name: str) -> TyperCommand:
@@ -221,12 +224,13 @@ def _with_common_options(function: Callable[..., None], *, writes: bool) -> Call
     return callback
 
 
-def _wrong_word(args: list[str]) -> NoReturn:
+def _wrong_word(options: Sequence[str], args: list[str]) -> NoReturn:
     import difflib
 
     word, rest = args[0], args[1:]
-    near = difflib.get_close_matches(word, [*MODULES, *OTHER_WORDS], n=1, cutoff=0.6)
+    # Close means a slip of the finger: `status` is no `start`, which would take a task.
+    near = difflib.get_close_matches(word, [*MODULES, *OTHER_WORDS], n=1, cutoff=0.75)
     right = OTHER_WORDS.get(word) or (OTHER_WORDS.get(near[0], near[0]) if near else "")
-    line = shlex.join(["crewlog", right, *rest]) if right else ""
+    line = shlex.join(["crewlog", *options, right, *rest]) if right else ""
     hint = line or "`crewlog --help` lists the commands."
     raise Refusal("unknown-command", f"there is no command {word[:80]!r}", hint, corrected=line or None)

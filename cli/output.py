@@ -28,8 +28,23 @@ class Answer:
 
 
 def json_text(value: Any) -> str:
-    """One line of JSON for a program."""
-    return orjson.dumps(value).decode()
+    r"""One line of JSON for a program. What could move a terminal's cursor or reorder a line stands as `\uNNNN`."""
+    try:
+        text = orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:  # a path that is no UTF-8
+        import json
+
+        return json.dumps(value, separators=(",", ":"))
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else json_escape(c) for c in text)
+
+
+def json_escape(char: str) -> str:
+    """The character as JSON writes it in ASCII."""
+    import json
+
+    return json.dumps(char)[1:-1]
 
 
 def print_answer(shell: Shell, answer: Answer, *, as_json: bool, quiet: bool) -> None:

@@ -178,7 +178,8 @@ def locate_store(cwd: str, environ: Mapping[str, str], option: str | None) -> Lo
     """The store that a command in `cwd` means; `option` is what `--store` says.
 
     The order: the option, CREWLOG_STORE, the repository's own, the nearest one upward. Raises Refusal `no-store`
-    (details: `looked`), `usage` for a server's address, `newer-store` for a folder that holds one.
+    (details: `looked`), `unwritable` for a folder that may not be entered, `usage` for a server's address,
+    `newer-store` for a folder that holds one.
     """
     named = _named(cwd, environ, option)
     if named:
@@ -212,11 +213,21 @@ def home_for_init(cwd: str, environ: Mapping[str, str], option: str | None) -> L
     return Located(around or _store_in(cwd), "the current directory, which is in no git repository")
 
 
+def check_path(path: str) -> None:
+    """Refuse (`bad-value`) a path that SQLite cannot open: it takes UTF-8 only."""
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        hint = "Rename the folder, or name another one with --store."
+        raise _refusal("bad-value", f"the path of the store, {path}, is not valid UTF-8", hint) from error
+
+
 def guard(path: str) -> None:
     """Refuse (`unsafe-store`) a store that is a symlink, holds symlinks of ours, or belongs to someone else.
 
     Root may open anyone's. How the user got to the folder is not judged: /tmp is a symlink on some systems.
     """
+    check_path(path)
     try:
         info = os.lstat(path)
         _guard_folder(path, info)
@@ -287,6 +298,10 @@ def _store_in(folder: str) -> str:
 def _holds_store(path: str) -> bool:
     if os.path.isfile(os.path.join(path, DATABASE)):
         return True
+    if os.path.isdir(path) and not os.access(path, os.R_OK | os.X_OK):
+        from errno import EACCES
+
+        raise _unwritable(PermissionError(EACCES, os.strerror(EACCES)), path)
     if not os.path.isfile(os.path.join(path, ADDRESS)):
         return False
     message = f"{os.path.join(path, ADDRESS)} names a server, and this version has the embedded store only"

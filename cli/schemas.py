@@ -150,6 +150,7 @@ AGENT = _object(
         "last_pulse": SECONDS,
         "progress": SECONDS,
         "tasks": _list(_object({"id": TASK, "title": TEXT, "state": STATE})),
+        "more_tasks": COUNT,
         "host": MAYBE_TEXT,
         "pid": _maybe(COUNT),
         "events": COUNT,
@@ -173,7 +174,7 @@ WRITES_ONE = (
 WRITES_SEVERAL = ("spawn", "approve", "merge", "cancel")
 
 ANSWERS: dict[str, Schema] = {
-    "init": _object({"store": TEXT, "created": FLAG, "replica": TEXT, "me": TEXT, "why": TEXT}),
+    "init": _object({"store": TEXT, "created": FLAG, "replica": TEXT, "me": MAYBE_TEXT, "why": TEXT}),
     "where": _object({"store": TEXT, "why": TEXT, "worktree": MAYBE_TEXT, "writable": FLAG, "events": COUNT}),
     "join": _object({"agent": TEXT, "event": ID, "bound": MAYBE_TEXT, "process": _maybe(PROCESS)}),
     "whoami": _object(
@@ -207,6 +208,7 @@ ANSWERS: dict[str, Schema] = {
         }
     ),
     "help": _object({"topic": TEXT, "text": TEXT}),
+    "completion": _object({"shell": TEXT, "script": TEXT}),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -115,4 +116,5 @@ class Store:
         for name in ("views", "log"):
             opened = self.__dict__.pop(name, None)
             if opened is not None:
-                opened.close()
+                with suppress(Refusal):  # no turn, no access: the command's own answer has said so
+                    opened.close()

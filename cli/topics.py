@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cli.grammar import GROUPS, load
+from cli.grammar import GROUPS, SHORT_HELP, load
 from cli.output import Columns
 from domain.refusals import CODES, EXIT_MEANINGS
 from domain.task import ANY, OPEN, STATES, TRANSITIONS
@@ -14,7 +14,7 @@ def overview() -> list[str]:
     for title, names in GROUPS.items():
         columns = Columns()
         for name in names:
-            columns.add(f"  {name}", load(name).get_short_help_str(90))
+            columns.add(f"  {name}", load(name).get_short_help_str(SHORT_HELP))
         lines += ["", f"{title}:", *columns.lines()]
     return lines
 

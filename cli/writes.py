@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from domain.log import Written
 
 SHORT = 12
+REPLAYED = "this key was used before: nothing new was written"
 
 
 def short(event_id: str) -> str:
@@ -55,7 +56,7 @@ def answer(call: Call, written: Written, *, said: Sequence[str] = (), **extra: A
     if not written.events:
         remarks.append("nothing to do: it is so already")
     if written.replayed:
-        remarks.append("this key was used before: nothing new was written")
+        remarks.append(REPLAYED)
     lines = [f"{task.card.id}  {task.state:<9}  {safe_line(task.card.title)}", *said]
     lines += [f"  next: {line}" for line in data["next"][:1]]
     return Answer(data, lines, [task.card.id], remarks)

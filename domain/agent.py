@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import orjson
@@ -19,19 +19,36 @@ LOST_INTERVALS = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A name that joined: when, whether it is a person, and the session process that it named last."""
+    """A name: since when it is here, until when, whether a person, its session process, the channels it listens to.
+
+    `joined` is "" for one who only listens to channels so far; `left` is None for who is here.
+    """
 
     name: str
-    joined: str
-    person: bool
-    process: Json | None
+    joined: str = ""
+    person: bool = False
+    process: Json | None = None
+    left: str | None = None
+    channels: tuple[str, ...] = ()
 
 
 def evolve(agent: Agent | None, event: Event) -> Agent:
     """The agent after an event of its stream; joining again renews the session process."""
-    joined = agent.joined if agent else event.ts
-    person = bool(event.payload.get("person", agent.person if agent else False))
-    return Agent(event.subject, joined, person, event.payload.get("process"))
+    now, payload = agent or Agent(event.subject), event.payload
+    match event.type:
+        case "agent.joined":
+            person = bool(payload.get("person", now.person))
+            joined = now.joined or event.ts
+            return replace(now, joined=joined, person=person, process=payload.get("process"), left=None)
+        case "agent.left":
+            return replace(now, left=event.ts)
+        case "agent.subscribed":
+            others = tuple(name for name in now.channels if name != payload["channel"])
+            return replace(now, channels=(*others, payload["channel"]))
+        case "agent.unsubscribed":
+            return replace(now, channels=tuple(name for name in now.channels if name != payload["channel"]))
+        case _:
+            return now
 
 
 def dump(agent: Agent) -> bytes:
@@ -41,7 +58,8 @@ def dump(agent: Agent) -> bytes:
 
 def load(data: bytes) -> Agent:
     """The state that `dump` wrote."""
-    return Agent(**orjson.loads(data))
+    fields: Json = orjson.loads(data)
+    return Agent(**{**fields, "channels": tuple(fields["channels"])})
 
 
 class Signs(NamedTuple):

@@ -23,11 +23,11 @@ from eventsourcing.persistence import (
     StoredEvent,
 )
 
-from domain import agent, event, task
-from domain.blobs import check_in
-from domain.decide import Draft
+from domain import agent, event, journal, mail, task
+from domain.blobs import check_in, preview
+from domain.draft import Draft
 from domain.event import PARENT_LIMIT, Event, Json
-from domain.names import task_id
+from domain.names import TASK_PREFIX, task_id
 from domain.refusals import Refusal
 from domain.registry import BLOB_LIMIT, EVENT_TYPES, check_payload
 from domain.stores.tables import Executes, State, Tables
@@ -93,7 +93,12 @@ class Fold(Protocol):
         """The state from bytes."""
 
 
-FOLDS: dict[str, Fold] = {"task": cast("Fold", task), "agent": cast("Fold", agent)}
+FOLDS: dict[str, Fold] = {
+    "task": cast("Fold", task),
+    "agent": cast("Fold", agent),
+    "mail": cast("Fold", mail),
+    "log": cast("Fold", journal),
+}
 
 
 class Seen(NamedTuple):
@@ -192,6 +197,15 @@ class Log:
             engine.check_format()
         return engine
 
+    def _writer(self) -> Engine:
+        """The engine to write with. The reader is opened first and outlives it.
+
+        An engine that is closed as the last one on a store may tidy up, which costs more than the append itself.
+        """
+        engine = self._checked("writer")
+        self._checked("reader")
+        return engine
+
     def _close(self, role: str) -> None:
         engine = self._engines.pop(role, None)
         if engine:
@@ -216,7 +230,7 @@ class Log:
     def transaction(self) -> Generator[Transaction]:
         """All appends inside commit together, or not at all."""
         with self.turn():
-            engine = self._checked("writer")
+            engine = self._writer()
             try:
                 with engine.writing(engine.application_recorder()) as tables:
                     yield Transaction(self, tables)
@@ -255,7 +269,7 @@ class Log:
             }
         )
         with self.turn():
-            engine = self._checked("writer")
+            engine = self._writer()
             recorder = engine.pulse_recorder()
             with engine.refusing():
                 last = recorder.select_events(sealed.stream, desc=True, limit=1)
@@ -364,7 +378,7 @@ class Transaction:
     ) -> Written:
         """Load the stream, decide, stamp and store what was decided.
 
-        `stream` None creates a task: its id is drawn here, since it depends on the chain. Raises the Refusal of
+        `stream` None creates a task or a message: its id is drawn here, since it depends on the chain. Raises the Refusal of
         `decide`, or `key-reuse` where the key belongs to a different command.
         """
         if retry and retry.key:
@@ -384,18 +398,22 @@ class Transaction:
 
     def _append_new(self, actor: str, decide: Decide, retry: Retry | None, session: str | None) -> Written:
         drafts = decide(Seen("", None, 0, list))
-        stream = self._draw(str(drafts[0].payload.get("title", "")))
+        stream = self._draw(drafts[0])
         return self._store(Seen(stream, None, 0, list), actor, drafts, retry.key if retry else "", session)
 
-    def _draw(self, title: str) -> str:
+    def _draw(self, draft: Draft) -> str:
+        """A stream that does not exist yet, for the first event of a task or a message."""
+        kind = EVENT_TYPES[draft.type].stream
+        prefix, field = (TASK_PREFIX, "title") if kind == "task" else (mail.MESSAGE_PREFIX, "text")
+        about = preview(draft.payload.get(field))
         seq = self._tables.chain(self._log.replica).seq
         moment = self._log.clock()
         for attempt in range(100):
-            text = "\0".join((self._log.replica, str(seq), str(moment), title, str(attempt)))
-            stream = "task/" + task_id(sha256(text.encode("utf-8", "surrogatepass")).digest())
+            text = "\0".join((self._log.replica, str(seq), str(moment), about, str(attempt)))
+            stream = f"{kind}/{task_id(sha256(text.encode('utf-8', 'surrogatepass')).digest(), prefix)}"
             if not self._tables.state(stream).version:
                 return stream
-        raise Refusal("internal", "no free task id in 100 draws")
+        raise Refusal("internal", "no free id in 100 draws")
 
     def _replayed(self, first: str, stream: str | None, retry: Retry) -> Written:
         found = event.parse(self._log.lines(self._tables.position(first) - 1, 1)[0].state)

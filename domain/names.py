@@ -65,10 +65,10 @@ def is_task_id(text: str) -> bool:
     return text.startswith(TASK_PREFIX) and len(digits) == TASK_DIGITS and all(c in _BASE32 for c in digits)
 
 
-def task_id(digest: bytes) -> str:
-    """The task id from at least 5 bytes of a hash."""
+def task_id(digest: bytes, prefix: str = TASK_PREFIX) -> str:
+    """The task id from at least 5 bytes of a hash; a message's with its own prefix."""
     number = int.from_bytes(digest[:5], "big")
-    return TASK_PREFIX + "".join(_BASE32[number >> 5 * i & 31] for i in reversed(range(TASK_DIGITS)))
+    return prefix + "".join(_BASE32[number >> 5 * i & 31] for i in reversed(range(TASK_DIGITS)))
 
 
 def stored_address(typed: str) -> str:

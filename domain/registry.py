@@ -6,10 +6,10 @@ contract: it never changes, whatever happens to the code.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
-from domain.event import Json
-from domain.names import LABEL_LIMIT, is_name, is_slug
+from domain.event import Json, is_id
+from domain.names import LABEL_LIMIT, is_name, is_slug, is_task_id
 from domain.refusals import Refusal
 
 TEXT_INLINE = 4_096
@@ -21,6 +21,7 @@ LINKS_LIMIT = 64
 PRIORITY_LAST = 9
 PRIORITY_DEFAULT = 2
 PREVIEW = 480
+_BREAKS = "\x7f\x85\u2028\u2029"  # what ends a line for some reader, beside the control characters below 32
 
 
 class Field(NamedTuple):
@@ -156,6 +157,19 @@ TASK_TYPES = (
         "the holder; anyone with a reason",
     ),
     EventType(
+        "task.expired",
+        "task",
+        "The holder was lost and the task went back; the third time in one attempt it became FAILED.",
+        (
+            Field("holder", "name", 64, "who held it", required=True),
+            Field("silence", "integer", 2**53 - 1, "seconds since the last sign of life", required=True),
+            Field("why", "line", LINE_TEXT_LIMIT, "how one knows", required=True),
+        ),
+        ("claim",),
+        "anyone, in the store that recorded the claim",
+        "the holder",
+    ),
+    EventType(
         "task.retried",
         "task",
         "A failed or cancelled task is to be done after all. The id of this event is the new attempt.",
@@ -202,6 +216,8 @@ TASK_TYPES = (
     ),
 )
 
+_CHANNEL = Field("channel", "name", 64, "the channel, without its sign", required=True)
+
 AGENT_TYPES = (
     EventType(
         "agent.joined",
@@ -209,6 +225,72 @@ AGENT_TYPES = (
         "A name came to work here: an agent, or with `person` a human.",
         (Field("person", "boolean", 1, "true for a human"), _PROCESS),
         who="the name itself",
+    ),
+    EventType(
+        "agent.left",
+        "agent",
+        "A name is done here; what it holds stays held until it is released or expires.",
+        (_REASON,),
+        who="the name itself",
+    ),
+    EventType(
+        "agent.subscribed", "agent", "A name listens to a channel now.", (_CHANNEL,), who="the name itself"
+    ),
+    EventType(
+        "agent.unsubscribed",
+        "agent",
+        "A name listens to a channel no more.",
+        (_CHANNEL,),
+        who="the name itself",
+    ),
+)
+
+MAIL_TYPES = (
+    EventType(
+        "mail.sent",
+        "mail",
+        "Somebody said something to a name, a channel, people or all.",
+        (
+            Field("text", "text", BLOB_LIMIT, "what", required=True),
+            Field("question", "boolean", 1, "true when an answer is waited for"),
+            Field("needs_ack", "boolean", 1, "true when an ack is wanted"),
+            Field("reply", "line", 64, "the message that this one replies to"),
+            Field("task", "line", 64, "the task that it is about"),
+        ),
+        to="the addressee",
+    ),
+    EventType(
+        "mail.acked", "mail", "An addressee has read it.", (), ("message",), "an addressee", "the sender"
+    ),
+    EventType(
+        "mail.answered",
+        "mail",
+        "An addressee answered; that acks it, too.",
+        (Field("text", "text", BLOB_LIMIT, "the answer", required=True),),
+        ("message",),
+        "an addressee",
+        "the sender",
+    ),
+)
+
+LOG_TYPES = (
+    EventType(
+        "log.pruned",
+        "log",
+        "Old pulses of one name were deleted: the only delete there is.",
+        (
+            Field("agent", "name", 64, "whose", required=True),
+            Field("count", "integer", 2**53 - 1, "how many", required=True),
+            Field("first", "line", 32, "time of the first one", required=True),
+            Field("last", "line", 32, "time of the last one", required=True),
+            Field(
+                "longest_gap",
+                "integer",
+                2**53 - 1,
+                "the longest silence between two of them, in ms",
+                required=True,
+            ),
+        ),
     ),
 )
 
@@ -238,7 +320,10 @@ def _with_common_fields(kind: EventType) -> EventType:
     return kind
 
 
-EVENT_TYPES = {kind.name: _with_common_fields(kind) for kind in TASK_TYPES + AGENT_TYPES + PULSE_TYPES}
+EVENT_TYPES = {
+    kind.name: _with_common_fields(kind)
+    for kind in TASK_TYPES + AGENT_TYPES + MAIL_TYPES + LOG_TYPES + PULSE_TYPES
+}
 
 
 def check_payload(type_name: str, payload: Json, on: Json) -> None:
@@ -274,9 +359,10 @@ def _problem(field: Field, value: object) -> str:
     if field.kind == "boolean":
         return "" if isinstance(value, bool) else "must be true or false"
     if field.kind == "object":
-        return "" if isinstance(value, dict) else "must be an object"
+        small = isinstance(value, dict) and len(cast("Json", value)) <= field.limit
+        return "" if small else f"must be an object of at most {field.limit} members"
     if field.kind in ("labels", "tasks"):
-        return _list_problem(value, field.limit)
+        return _list_problem(field, value)
     if field.kind == "text" and isinstance(value, dict):
         return "" if is_blob(cast("Json", value)) else "is no blob reference"
     if not isinstance(value, str):
@@ -285,31 +371,45 @@ def _problem(field: Field, value: object) -> str:
 
 
 def _text_problem(field: Field, value: str) -> str:
-    if field.required and not value.strip():
+    if (field.required or field.kind == "line") and not value.strip():
         return "must not be empty"
     if field.kind == "name":
         return "" if is_name(value) else "must be a name"
     if field.kind == "slug":
         return "" if is_slug(value) else "must be a slug"
-    if field.kind == "line" and any(ord(c) < 32 or c == "\x7f" for c in value):
+    if field.kind == "line" and any(ord(c) < 32 or c in _BREAKS for c in value):
         return "must be one line without control characters"
     if field.kind == "line" and len(value) > field.limit:
         return f"is {len(value):,} characters; the limit is {field.limit}"
     return ""
 
 
-def _list_problem(value: object, limit: int) -> str:
+def _list_problem(field: Field, value: object) -> str:
     if not isinstance(value, list):
         return "must be a list"
     items = cast("list[object]", value)
-    if len(items) > limit:
-        return f"has {len(items)} members; the limit is {limit}"
+    if len(items) > field.limit:
+        return f"has {len(items)} members; the limit is {field.limit}"
+    if field.kind == "tasks" and not all(isinstance(item, str) and is_task_id(item) for item in items):
+        return "must hold task ids"
     if not all(isinstance(item, str) and 0 < len(item) <= LABEL_LIMIT for item in items):
         return f"must hold texts of 1 to {LABEL_LIMIT} characters"
     return ""
 
 
 def is_blob(value: Json) -> bool:
-    """True for `{"blob": {"sha256", "size", "media_type"}, "preview": "…"}`."""
-    blob: Any = value.get("blob")
-    return isinstance(blob, dict) and set(cast("Json", blob)) == {"sha256", "size", "media_type"}
+    """True for `{"blob": {"sha256", "size", "media_type"}, "preview": "…"}` and nothing more.
+
+    The hash becomes a path when the blob is exported, so nothing but a hash passes.
+    """
+    if set(value) != {"blob", "preview"} or not isinstance(value["blob"], dict):
+        return False
+    blob = cast("Json", value["blob"])
+    return (
+        set(blob) == {"sha256", "size", "media_type"}
+        and is_id(blob["sha256"])
+        and type(blob["size"]) is int
+        and blob["size"] >= 0
+        and isinstance(blob["media_type"], str)
+        and isinstance(value["preview"], str)
+    )

@@ -22,6 +22,9 @@ STATES = (ASSIGNED, WORKING, IN_REVIEW, APPROVED, COMPLETED, CANCELLED, FAILED)
 ANY = frozenset(STATES)
 OPEN = ANY - {COMPLETED, CANCELLED}
 
+# An attempt that lost this many holders without a submission is given up.
+STRIKES = 3
+
 Text = str | Json
 
 
@@ -228,6 +231,14 @@ TRANSITIONS = (
         "give it back; anyone may with --force --reason",
     ),
     Transition(
+        "reap",
+        "task.expired",
+        frozenset({WORKING}),
+        "ASSIGNED, the third time FAILED",
+        "claim",
+        "take it from a holder who is lost",
+    ),
+    Transition(
         "retry", "task.retried", frozenset({FAILED, CANCELLED}), ASSIGNED, "attempt", "begin a new attempt"
     ),
     Transition(
@@ -308,6 +319,9 @@ def _next(task: Task, event: Event) -> Task:  # noqa: C901 - one case an event
             return Failed(card, _end(event))
         case "task.released", _:
             return Assigned(card)
+        case "task.expired", _:
+            struck = replace(card, strikes=card.strikes + 1)
+            return Failed(struck, _end(event)) if struck.strikes >= STRIKES else Assigned(struck)
         case "task.retried", _:
             return Assigned(
                 replace(card, attempt=event.id, attempts=card.attempts + 1, strikes=0, holders=())
@@ -361,7 +375,8 @@ def _submission(event: Event) -> Submission:
 
 
 def _end(event: Event) -> End:
-    return End(event.id, event.sender, event.ts, event.payload.get("reason", ""))
+    payload = event.payload
+    return End(event.id, event.sender, event.ts, payload.get("reason") or payload.get("why") or "")
 
 
 def _edited(card: Card, payload: Json) -> Card:

@@ -31,6 +31,12 @@ FINDING_LIMIT = 100
 _BLOCK = 1 << 20
 # The last two lines and a torn one.
 _TAIL = 3 * (LINE_LIMIT + 1)
+_REMARKS = {
+    "locked": "live-locked",
+    "unwritable": "live-unwritable",
+    "disk-full": "live-unwritable",
+    "unsafe-store": "live-unsafe",
+}
 _HARMLESS = ("live-torn", "live-behind")
 _REBUILD = "`crewlog export --rebuild` writes it again from the log."
 
@@ -98,7 +104,9 @@ class LiveFile:
             message = f"{self.path} could not be written: {os.strerror(stopped.errno)}"
             return Fed(stopped.written, Finding("live-unwritable", self.path, message, _LATER))
         except Refusal as refusal:
-            code = "live-locked" if refusal.code == "locked" else "live-unwritable"
+            code = _REMARKS.get(refusal.code)
+            if code is None:
+                raise
             return Fed(0, Finding(code, self.path, refusal.message, refusal.hint))
 
     @contextmanager

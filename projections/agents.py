@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+TASKS_SHOWN = 5
+
 _SESSION = frozenset({"agent.joined", "task.started", "task.resumed"})
 _PROGRESS = frozenset({"task.started", "task.resumed", "task.progressed", "task.submitted"})
 _COLUMNS = (
@@ -159,7 +161,7 @@ def roster(
     quiet: float,
     process_state: Callable[[Json], str],
 ) -> list[Row]:
-    """Everybody, by name: verdict, ages in whole seconds (None: never), the tasks held.
+    """Everybody, by name: verdict, ages in whole seconds (None: never), tasks held (WORKING first, at most TASKS_SHOWN).
 
     `now` in microseconds, `interval` and `quiet` in seconds; `process_state` looks at a recorded process.
     """
@@ -181,7 +183,8 @@ def _shown(row: Row, judged: Verdict, holding: list[Row], now: int) -> Row:
         "last_type": row["last_type"],
         "last_pulse": _seconds(row["last_pulse"], now),
         "progress": _seconds(row["progress_at"], now),
-        "tasks": [{"id": task["id"], "title": task["title"], "state": task["state"]} for task in holding],
+        "tasks": [{name: task[name] for name in ("id", "title", "state")} for task in holding[:TASKS_SHOWN]],
+        "more_tasks": max(0, len(holding) - TASKS_SHOWN),
         "host": row["host"],
         "pid": row["pid"],
         "events": row["events"],

@@ -121,10 +121,12 @@ class Files:
             with self._usable(), queue.turn(self._lock):
                 yield True
             return
-        descriptor = queue.try_turn(self._lock)
+        with self._usable():
+            descriptor = queue.try_turn(self._lock)
         try:
             if descriptor is not None:
-                os.pwrite(descriptor, f"{os.getpid():<10}\n".encode(), 0)
+                with suppress(OSError):  # a courtesy to those who wait
+                    os.pwrite(descriptor, f"{os.getpid():<10}\n".encode(), 0)
             with self._usable():
                 yield descriptor is not None
         finally:

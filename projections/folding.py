@@ -49,7 +49,7 @@ def create(connection: sqlite3.Connection) -> None:
     for view in VIEWS:
         for step in view.migrations:
             migrations(name=f"{view.name}{step.__name__}")(step)
-    database = Database(connection)
+    database = Database(connection, execute_plugins=False)  # no stranger's code in a store
     migrations.apply(database)
     columns = {"one": int, "first": str, "position": int, "event": str, "pulses": int}
     database.table("checkpoint").create(columns, pk="one")
@@ -64,30 +64,36 @@ def version(connection: sqlite3.Connection) -> int:
 
 def checkpoint(connection: sqlite3.Connection) -> Checkpoint:
     """How far this database is."""
-    return Checkpoint(
-        *connection.execute('SELECT "first", position, event, pulses FROM checkpoint').fetchone()
-    )
+    statement = 'SELECT "first", position, event, pulses FROM checkpoint WHERE one = 1'
+    return Checkpoint(*connection.execute(statement).fetchone())
 
 
 def _move(connection: sqlite3.Connection, to: Checkpoint) -> None:
     connection.execute("INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?, ?, ?)", to)
 
 
-def belongs(mark: Checkpoint, log: Log) -> bool:
-    """True if the checkpoint was made from this log: the same first event, the same event at its position."""
-    if not mark.position:
-        return True
-    return _id_at(log, 1) == mark.first and _id_at(log, mark.position) == mark.event
+class Standing(NamedTuple):
+    """How a checkpoint stands to a log: whether that log has its event there, and whether it has more."""
+
+    fits: bool
+    behind: bool
 
 
-def _id_at(log: Log, position: int) -> str:
-    lines = log.lines(position - 1, 1)
-    return stated_id(lines[0].state) if lines and lines[0].id == position else ""
+def standing(mark: Checkpoint, log: Log) -> Standing:
+    """One look at the log around the checkpoint: cheap enough for every command."""
+    rows = log.lines(max(mark.position - 1, 0), 2)
+    if mark.position and not (
+        rows and rows[0].id == mark.position and stated_id(rows[0].state) == mark.event
+    ):
+        return Standing(fits=False, behind=True)
+    more = rows[1:] if mark.position else rows
+    return Standing(fits=True, behind=bool(more or log.pulses(mark.pulses, 1)))
 
 
-def is_behind(mark: Checkpoint, log: Log) -> bool:
-    """True if the log holds an event or a pulse behind the checkpoint."""
-    return bool(log.lines(mark.position, 1) or log.pulses(mark.pulses, 1))
+def begins_alike(mark: Checkpoint, log: Log) -> bool:
+    """True if the log has the event that this one was folded from first."""
+    rows = log.lines(0, 1)
+    return not mark.position or bool(rows and stated_id(rows[0].state) == mark.first)
 
 
 def fold_chunk(connection: sqlite3.Connection, log: Log, limit: int) -> int:

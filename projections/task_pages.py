@@ -147,6 +147,7 @@ Ranked = tuple[int, Key]
 
 def _page(connection: sqlite3.Connection, ranges: list[_Range], limit: int, cursor: str) -> Page:
     start = _parse_cursor(cursor) if cursor else None
+    ranges = [part for part in ranges if start is None or part.rank >= start[0]]
     found = _first(connection, ranges, limit, start)
     rows = [row for _, row in found]
     if len(rows) < limit:
@@ -183,8 +184,6 @@ def _rows(connection: sqlite3.Connection, part: _Range, limit: int, start: Ranke
 def _where(part: _Range, start: Ranked | None) -> tuple[str, Sequence[Any]]:
     if start is None or part.rank > start[0]:
         return part.where, part.params
-    if part.rank < start[0]:
-        return "0", ()
     return f"{part.where} AND ({part.key}) > (?, ?, ?)", (*part.params, *start[1])
 
 
@@ -220,7 +219,7 @@ def _format_cursor(key: Ranked) -> str:
 def _parse_cursor(text: str) -> Ranked:
     parts = text.split(".")
     task_id = TASK_PREFIX + parts[-1]
-    numbers = [part for part in parts[:-1] if part.isascii() and part.isdigit() and len(part) < 18]
+    numbers = [part for part in parts[:-1] if part.isascii() and part.isdigit() and len(part) <= 18]
     if len(parts) != 4 or len(numbers) != 3 or not is_task_id(task_id):
         raise _broken(text)
     try:

@@ -104,9 +104,9 @@ def _create_tasks(database: Database) -> None:
 # sqlite-utils makes no partial indexes.
 _READY = "state = 'ASSIGNED' AND blockers = 0 AND hold = 0"
 _PARTIAL_INDEXES = (
-    "CREATE INDEX tasks_by_slug ON tasks (slug) WHERE slug IS NOT NULL",
+    "CREATE INDEX tasks_by_slug ON tasks (slug, id) WHERE slug IS NOT NULL",
     "CREATE INDEX tasks_by_holder ON tasks (holder, state, priority, created, id) WHERE holder IS NOT NULL",
-    f"CREATE INDEX tasks_ready ON tasks (priority, created, id) WHERE {_READY}",
+    f"CREATE INDEX tasks_ready ON tasks (state, priority, created, id) WHERE {_READY}",
     f"CREATE INDEX tasks_ready_for ON tasks (assignee, priority, created, id) WHERE {_READY}",
 )
 
@@ -171,7 +171,7 @@ class _Handler:
         self._connection = connection
         self._tasks: dict[str, _Held] = {}
         self._skipped: list[tuple[int, str, str, str]] = []
-        self._fresh = connection.execute("SELECT 1 FROM tasks LIMIT 1").fetchone() is None
+        self._fresh = connection.execute("SELECT max(rowid) FROM tasks").fetchone()[0] is None
 
     def held(self) -> int:
         return len(self._tasks)
@@ -241,9 +241,7 @@ class _Handler:
         waiting = set(new)
         turned = [key for key, held in self._tasks.items() if _is_done(held.task) != _is_done(held.before)]
         if turned:
-            statement = (
-                "SELECT DISTINCT task FROM json_each(?) done CROSS JOIN links ON links.blocker = done.value"
-            )
+            statement = "SELECT task FROM json_each(?) done CROSS JOIN links ON links.blocker = done.value"
             waiting.update(row[0] for row in self._connection.execute(statement, (_json(turned),)))
         if not waiting:
             return
@@ -481,8 +479,8 @@ def _blocks(connection: sqlite3.Connection, task: Task) -> list[str]:
     if task.state == COMPLETED:
         return []
     statement = (
-        "SELECT tasks.id, tasks.state FROM links JOIN tasks ON tasks.id = links.task"
-        " WHERE links.blocker = ? ORDER BY tasks.id"
+        "SELECT tasks.id, tasks.state FROM links CROSS JOIN tasks ON tasks.id = links.task"
+        " WHERE links.blocker = ? ORDER BY links.task"
     )
     found = connection.execute(statement, (task.card.id,))
     return [str(row[0]) for row in found if row[1] not in (COMPLETED, CANCELLED)]
@@ -519,18 +517,19 @@ _HELD = (
 
 def held_by(connection: sqlite3.Connection, name: str) -> list[Row]:
     """The tasks that the name holds: WORKING first, then those whose submission waits (IN_REVIEW, APPROVED)."""
-    rows = _rows(connection, f"{_HELD} holder = ?", (name,))
-    return sorted(
-        rows, key=lambda row: (STATES.index(row["state"]), row["priority"], row["since"], row["id"])
-    )
+    return sorted(_rows(connection, f"{_HELD} holder = ?", (name,)), key=_working_first)
 
 
 def held(connection: sqlite3.Connection) -> dict[str, list[Row]]:
-    """All tasks that somebody holds, by holder."""
+    """All tasks that somebody holds, by holder, each in the order of `held_by`."""
     found: dict[str, list[Row]] = {}
-    for row in _rows(connection, f"{_HELD} holder > '' ORDER BY holder, state, priority, created, id", ()):
+    for row in sorted(_rows(connection, f"{_HELD} holder > ''", ()), key=_working_first):
         found.setdefault(row["holder"], []).append(row)
     return found
+
+
+def _working_first(row: Row) -> tuple[int, int, str, str]:
+    return STATES.index(row["state"]), row["priority"], row["since"], row["id"]
 
 
 def counts(connection: sqlite3.Connection) -> dict[str, int]:

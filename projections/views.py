@@ -27,7 +27,10 @@ Answer = TypeVar("Answer")
 
 
 class Rebuilt(NamedTuple):
-    """What a rebuild found. `hash_before` is "" where there was nothing sound to compare with."""
+    """What a rebuild found: `same` is False where the views were not what the log says.
+
+    `hash_before` is "" where there were no sound views of this version to compare with.
+    """
 
     events: int
     hash_before: str
@@ -42,22 +45,22 @@ class Views:
     `remark` says why the views are in memory only, "" where they are on disk.
     """
 
-    def __init__(self, files: Files, log: Log, *, chunk: int = CHUNK) -> None:
+    def __init__(self, files: Files, log: Log, chunk: int = CHUNK, progress: Progress | None = None) -> None:
         self._files = files
         self._log = log
         self._chunk = chunk
+        self._progress = progress
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
-        self._known = False
         self.remark = ""
 
     @property
     def connection(self) -> sqlite3.Connection:
         """For reading. Ask for it anew after each `catch_up` or `rebuild`: both may have opened the file again."""
         if self._connection is None:
-            self._open()
-        if self._connection is None:
-            raise Refusal("internal", "the views are not open")
+            self._files.enter()
+            self._connection = self._files.connect_reader()
+            self._inode = self._files.inode()
         return self._connection
 
     def close(self) -> None:
@@ -69,11 +72,11 @@ class Views:
 
     # --- catching up ---------------------------------------------------------------------------------------------
 
-    def catch_up(self, wait: bool = True) -> int:  # noqa: FBT001, FBT002 - the public name is `wait`
-        """Fold what the log has and the views have not; how many events and pulses that was.
+    def catch_up(self, wait: bool = True) -> int:  # noqa: FBT001, FBT002 - read as `catch_up(wait=False)`
+        """Fold what the log has and the views have not; how much that was, 0 for nothing new.
 
         Writes only when behind. `wait` False gives up when somebody else is at it, or when nothing can be written:
-        the next reader does it. With `wait`, a file that cannot be written is copied into memory and folded there.
+        the next reader does it. With `wait`, where the file cannot be written a copy is folded in memory.
         """
         try:
             return self._catch_up(wait=wait)
@@ -92,40 +95,40 @@ class Views:
             return self._write() if mine else 0
 
     def _is_current(self) -> bool:
-        """A look without any lock. False also where the file must be made or made anew."""
+        """A look without any lock. False also where the file must be made, or made anew."""
         with suppress(sqlite3.DatabaseError):
-            mark = self._sound_mark()
-            return mark is not None and not folding.is_behind(mark, self._log)
+            mark = self._mark()
+            return mark is not None and not folding.standing(mark, self._log).behind
         return False
 
-    def _sound_mark(self) -> Checkpoint | None:
-        """The checkpoint of a file that is there, of our version and of this log; else None."""
+    def _mark(self) -> Checkpoint | None:
+        """The checkpoint of a file that is there and of our version; else None."""
         if self._connection is not None and self._inode != self._files.inode():
-            self.close()
+            self.close()  # it was deleted under us, and perhaps made again
         if self._files.inode() == 0 or folding.version(self.connection) != folding.VERSION:
             return None
-        mark = folding.checkpoint(self.connection)
-        self._known = self._known or folding.belongs(mark, self._log)
-        return mark if self._known else None
+        return folding.checkpoint(self.connection)
 
-    def _open(self) -> None:
-        self._files.enter()
-        self._connection = self._files.connect_reader()
-        self._inode = self._files.inode()
-        self._known = False
+    def _is_sound(self) -> bool:
+        """True if the file is there, of our version, and was folded from this log."""
+        return self._mark() is not None and self._fits(self.connection)
 
     def _write(self) -> int:
         """Under the lock: fold what is new, or make the file anew where it is of no use."""
         self._files.sweep()
         try:
-            if self._sound_mark() is None:
-                return self._make_anew("").events
+            if not self._is_sound():
+                return self._make_anew()
             with self._files.writer() as connection:
                 return self._fold(connection)
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise self._files.refusal(error) from error
-            return self._make_anew("").events
+            return self._make_anew()
+
+    def _make_anew(self) -> int:
+        with self._made_anew(self._everything(), self._progress) as fresh:
+            return folding.checkpoint(fresh).position
 
     def _fold(self, connection: sqlite3.Connection) -> int:
         total = 0
@@ -138,17 +141,21 @@ class Views:
     def _to_memory(self, why: str) -> None:
         """Go on in memory: with a copy of the file where it is sound, else with empty tables."""
         connection = connect_memory()
-        sound = False
-        with suppress(sqlite3.Error):
+        try:
             self._files.copy_into(connection)
-            if folding.version(connection) == folding.VERSION:
-                sound = folding.belongs(folding.checkpoint(connection), self._log)
+            sound = folding.version(connection) == folding.VERSION and self._fits(connection)
+        except sqlite3.Error:
+            sound = False
         if not sound:
             connection.close()
             connection = connect_memory()
             folding.create(connection)
         self.close()
         self._connection, self.remark = connection, why
+
+    def _fits(self, connection: sqlite3.Connection) -> bool:
+        mark = folding.checkpoint(connection)
+        return folding.standing(mark, self._log).fits and folding.begins_alike(mark, self._log)
 
     # --- rebuilding ----------------------------------------------------------------------------------------------
 
@@ -160,30 +167,37 @@ class Views:
         try:
             with self._files.turn(wait=True):
                 self._files.sweep()
-                return self._make_anew(self._hash_caught_up(), progress)
+                return self._compared(progress)
         except Unusable as unusable:
             raise Refusal(
                 "unwritable", f"the views cannot be rebuilt: {unusable}", path=self._files.path
             ) from None
 
-    def _hash_caught_up(self) -> str:
+    def _compared(self, progress: Progress | None) -> Rebuilt:
+        started = time.monotonic()
+        before, until = self._caught_up() or ("", self._everything())
+        with self._made_anew(until, progress) as fresh:
+            after = folding.state_hash(fresh)
+            events = folding.checkpoint(fresh).position
+        return Rebuilt(events, before, after, before in ("", after), time.monotonic() - started)
+
+    def _caught_up(self) -> tuple[str, Checkpoint] | None:
+        """The hash of the live views, caught up, and how far they are; None where they are of no use."""
         with suppress(sqlite3.DatabaseError):
-            if self._sound_mark() is not None:
+            if self._is_sound():
                 with self._files.writer() as connection:
                     self._fold(connection)
-                    return folding.state_hash(connection)
-        return ""
+                    return folding.state_hash(connection), folding.checkpoint(connection)
+        return None
 
-    def _make_anew(self, before: str, progress: Progress | None = None) -> Rebuilt:
-        started = time.monotonic()
-        until = folding.checkpoint(self.connection) if before else self._everything()
+    @contextmanager
+    def _made_anew(self, until: Checkpoint, progress: Progress | None) -> Generator[sqlite3.Connection]:
+        """Fold beside the live file; what was folded may be looked at before it is copied over the live file."""
         with self._files.fresh() as fresh:
             folding.create(fresh)
-            mark = folding.fold_all(fresh, self._log, until, self._chunk, progress)
-            after = folding.state_hash(fresh) if before else ""
+            folding.fold_all(fresh, self._log, until, self._chunk, progress)
+            yield fresh
             self._replace_live(fresh)
-        self._known = False
-        return Rebuilt(mark.position, before, after, before == after, time.monotonic() - started)
 
     def _everything(self) -> Checkpoint:
         pulses = 0
@@ -200,6 +214,8 @@ class Views:
             self.close()
             self._files.remove()
             self._files.copy_over(fresh)
+        if self._inode != self._files.inode():
+            self.close()
 
     # --- reading -------------------------------------------------------------------------------------------------
 
@@ -236,6 +252,9 @@ class Views:
         return [table.name for table in folding.tables()]
 
 
-def open_views(folder: str, log: Log, *, chunk: int = CHUNK) -> Views:
-    """The views of the store in `folder` (`.crewlog`). Nothing is opened or made before it is needed."""
-    return Views(Files(folder), log, chunk=chunk)
+def open_views(folder: str, log: Log, *, chunk: int = CHUNK, progress: Progress | None = None) -> Views:
+    """The views of the store in `folder` (`.crewlog`). Nothing is opened or made before it is needed.
+
+    `chunk`: events a transaction. `progress(done, total)` is called where a catch-up has to fold the whole log.
+    """
+    return Views(Files(folder), log, chunk, progress)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @command("agents", "crewlog agents")
 def agents(call: Call) -> None:
-    """List everyone seen here: alive, suspect or lost, the last sign of life, the tasks held."""
+    """List everyone seen here. Who is alive, suspect or lost, the last sign of life, the tasks held."""
     from projections.agents import roster
 
     store = call.store

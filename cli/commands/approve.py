@@ -34,7 +34,7 @@ def approve(
     """
     from domain.decide import Approve
 
-    text = text_from(call.shell, note, "note")
+    text = text_from(call, note, "note")
     policy = call.store.config.review_by
     if policy == "person":
         _require_person(call)

@@ -18,7 +18,7 @@ def cancel(call: Call, tasks: TasksArg = None, reason: ReasonOption = "") -> Non
     """Say that tasks are no longer wanted. Nothing is deleted; `retry` takes it back."""
     from domain.decide import Cancel
 
-    text = text_from(call.shell, reason, "reason")
+    text = text_from(call, reason, "reason")
 
     def one(task: str) -> Written:
         return call.write(task, Cancel(call.actor, text), texts=[text])

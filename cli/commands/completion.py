@@ -8,19 +8,21 @@ import typer
 
 from cli.call import Call
 from cli.grammar import command
+from cli.output import Answer
 
 
 @command("completion", "crewlog completion bash > ~/.local/share/bash-completion/completions/crewlog")
 def completion(
     call: Call,
     shell: Annotated[
-        Literal["bash", "zsh", "fish", "powershell", "pwsh"], typer.Argument(help="Which shell.")
+        Literal["bash", "zsh", "fish", "powershell", "pwsh"],
+        typer.Argument(metavar="SHELL", help="bash, zsh, fish, powershell or pwsh."),
     ],
 ) -> None:
-    """Print the completion script of a shell; it completes commands, options, task ids, names and labels."""
+    """Print the completion script of a shell. It completes commands, options, task ids, names and labels."""
     from typer import _completion_shared  # the module that Typer's own completion takes it from
 
     script = _completion_shared.get_completion_script(
         prog_name="crewlog", complete_var="_CREWLOG_COMPLETE", shell=shell
     )
-    print(script, file=call.shell.stdout)
+    call.answer(Answer({"shell": shell, "script": script}, [script]))

@@ -27,7 +27,7 @@ def demo(
     ] = False,
     worker: Annotated[str, typer.Option("--worker", hidden=True)] = "",
 ) -> None:
-    """Watch a crew at work in a scratch folder: several worker processes, a rejection, a failure, a kill -9."""
+    """Watch a crew at work in a scratch folder. Several worker processes, a rejection, a failure, a kill -9."""
     if worker:
         from cli.demo.crew import Member
         from cli.demo.worker import work

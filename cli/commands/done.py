@@ -27,7 +27,7 @@ def done(
     ] = False,
     reason: ReasonOption = "",
 ) -> None:
-    """Hand your work in for review; again, to replace what you handed in. --withdraw takes it back."""
+    """Hand your work in for review. Again, to replace what you handed in; --withdraw takes it back."""
     from domain.decide import Submit, Withdraw
 
     name = call.task(task)
@@ -35,8 +35,8 @@ def done(
     if not withdraw:
         if reason:
             raise Refusal("usage", "--reason goes with --withdraw", "What speaks for the work is --evidence.")
-        text = text_from(call.shell, evidence, "evidence")
+        text = text_from(call, evidence, "evidence")
         call.answer(answer(call, call.write(name, Submit(call.actor, shown, text), texts=[text])))
         return
-    text = text_from(call.shell, reason, "reason")
+    text = text_from(call, reason, "reason")
     call.answer(answer(call, call.write(name, Withdraw(call.actor, shown, text), texts=[text])))

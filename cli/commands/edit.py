@@ -33,7 +33,7 @@ def edit(
         typer.Option("--remove-label", metavar="LABEL", help="Take a label off.", show_default=False),
     ] = None,
 ) -> None:
-    """Change title, body, priority, slug or labels; what you leave out stays."""
+    """Change title, body, priority, slug or labels. What you leave out stays."""
     from domain.decide import Edit
 
     if all(value in (None, []) for value in (title, body, priority, slug, label, remove_label)):
@@ -42,7 +42,7 @@ def edit(
     wanted = Edit(
         call.actor,
         title=checked_title(title) if title is not None else None,
-        body=text_from(call.shell, body, "body") if body is not None else None,
+        body=text_from(call, body, "body") if body is not None else None,
         priority=checked_priority(priority) if priority is not None else None,
         slug=check_slug(slug) if slug is not None else None,
         add_labels=checked_labels(values(label)),

@@ -15,7 +15,7 @@ def fail(call: Call, task: TaskArg = None, claim: ClaimOption = "", reason: Reas
     from domain.decide import Fail
 
     name = call.task(task)
-    text = needed_reason(call.shell, reason, "fail")
+    text = needed_reason(call, reason, "fail")
     written = call.write(name, Fail(call.actor, call.claim(name, claim), text), texts=[text])
     unbind(call, name)
     call.answer(answer(call, written))

@@ -24,7 +24,7 @@ def help_(
         ),
     ] = None,
 ) -> None:
-    """Explain a command or a topic: the task machine, exit codes, error codes."""
+    """Explain a command or a topic. Topics are the task machine, exit codes and error codes."""
     from cli import topics
 
     if topic in MODULES:

@@ -23,20 +23,30 @@ def init(
     call: Call,
     directory: Annotated[
         str | None,
-        typer.Argument(metavar="[DIR]", help="Where; default: here, or the repository's main worktree."),
+        typer.Argument(
+            metavar="[DIR]",
+            help="Where; default: here, or the repository's main worktree.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
-    """Make a store here: in a git repository at its main worktree, kept out of your commits."""
+    """Make a store here. In a git repository it stands in the main worktree, kept out of your commits."""
     home = _home(call, directory)
     existed = os.path.exists(os.path.join(home.path, DATABASE))
     _make_folder(home.path)
     store = Store(home.path, call.shell, "")
     call._keep(store)  # noqa: SLF001 - the call closes it
     _make_files(store, home)
-    me = _me(call, store, existed=existed)
+    me = _me(call, store)
     joined = _join_as_person(store, me) if me else False
     remarks = store.after_write()
-    data = {"store": home.path, "created": not existed, "replica": store.replica, "me": me, "why": home.why}
+    data = {
+        "store": home.path,
+        "created": not existed,
+        "replica": store.replica,
+        "me": me or None,
+        "why": home.why,
+    }
     said = "there is a store already" if existed else "made a store"
     lines = [f"{said}: {home.path} ({home.why})"]
     lines += (
@@ -56,6 +66,7 @@ def _home(call: Call, directory: str | None) -> place.Located:
 def _make_folder(path: str) -> None:
     from domain.stores.queue import unwritable
 
+    place.check_path(path)
     try:
         os.mkdir(path, 0o700)
     except FileExistsError:
@@ -74,22 +85,22 @@ def _make_files(store: Store, home: place.Located) -> None:
         exclude(git.common_dir, "/" + os.path.relpath(home.path, git.main_worktree) + "/")
 
 
-def _me(call: Call, store: Store, *, existed: bool) -> str:
-    """The person who runs `init`: as stated, as known, or on a terminal the login name."""
+def _me(call: Call, store: Store) -> str:
+    """Who `me` is here: as it was, else as stated, else on a terminal the login name."""
     known = place.read_local(store.folder).get("me", "")
     stated = call.options.as_ or call.shell.environ.get("CREWLOG_AGENT", "")
     if stated:
         check_name(stated)
     if not stated and not known and call.shell.interactive:
         stated = near_name(call.shell.environ.get("USER", "") or call.shell.environ.get("LOGNAME", ""))
-    if stated and not known and not existed:
+    if stated and not known:
         place.write_local(store.folder, {"me": stated})
-    return stated or known
+    return known or stated
 
 
 def _join_as_person(store: Store, name: str) -> bool:
     """Record who ran `init`, once."""
-    from domain.decide import Draft
+    from domain.draft import Draft
 
     if store.log.state(f"agent/{name}"):
         return False

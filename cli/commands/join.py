@@ -23,9 +23,9 @@ def join(
     person: Annotated[bool, typer.Option("--person", help="You are a human.", show_default=False)] = False,
     pid: PidOption = None,
 ) -> None:
-    """Say who works here: records your session's process, and binds this worktree to your name."""
+    """Say who works here. Records your session's process, and binds this worktree to your name."""
     from cli.process import session_process
-    from domain.decide import Draft
+    from domain.draft import Draft
 
     who = check_name(name) if name else call.actor
     process = session_process(pid)

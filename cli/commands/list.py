@@ -52,13 +52,13 @@ def list_(
         str, typer.Option("--fields", metavar="A,B", help="Only these fields (JSON).", show_default=False)
     ] = "",
 ) -> None:
-    """List tasks by priority and age, filtered by state, holder, assignee and labels (all of them)."""
+    """List tasks by priority and age. Filters go together: a task must pass all of them."""
     from projections.task_pages import TaskFilter, page
 
     wanted = TaskFilter(
         states=_states(state),
-        holder=check_name(holder) if holder else None,
-        assignee="" if assignee == "anyone" else check_name(assignee) if assignee else None,
+        holder=check_name(holder) if holder is not None else None,
+        assignee="" if assignee == "anyone" else check_name(assignee) if assignee is not None else None,
         labels=tuple(values(label)),
     )
     views = call.store.views

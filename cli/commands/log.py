@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cli.arguments import LimitOption, TaskArg
+from cli.arguments import LimitOption
 from cli.call import Call
+from cli.completion import complete_task
 from cli.events import event_line
 from cli.grammar import command
 from domain.event import Event, parse
@@ -17,15 +18,23 @@ from domain.refusals import Refusal
 @command("log", "crewlog log t-3k9f\ncrewlog log -n 20 --json")
 def log(
     call: Call,
-    task: TaskArg = None,
+    task: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TASK]",
+            help="Id, unique prefix or slug; without it the whole log.",
+            autocompletion=complete_task,
+            show_default=False,
+        ),
+    ] = None,
     limit: LimitOption = 50,
     after: Annotated[
         int | None,
         typer.Option("--after", min=0, help="The events behind this position.", show_default=False),
     ] = None,
 ) -> None:
-    """Print what happened, oldest first: to a task, or in the whole log. With --json the events as stored."""
-    events = _of_task(call, task, limit) if task else _of_all(call, limit, after)
+    """Print what happened to a task, or in the whole log. Oldest first; with --json the events as stored."""
+    events = _of_task(call, task, limit) if task is not None else _of_all(call, limit, after)
     print_events(call, events)
 
 

@@ -8,6 +8,7 @@ import typer
 
 from cli.arguments import text_from
 from cli.call import Call
+from cli.completion import complete_task
 from cli.grammar import command
 from cli.writes import answer
 from domain.refusals import Refusal
@@ -20,16 +21,27 @@ from domain.refusals import Refusal
 )
 def note(
     call: Call,
-    task: Annotated[str, typer.Argument(metavar="[TASK]", help="Which task.", show_default=False)],
+    task: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TASK]",
+            help="Id, unique prefix or slug; may be left out where the worktree says it.",
+            autocompletion=complete_task,
+            show_default=False,
+        ),
+    ] = None,
     text: Annotated[
-        str | None, typer.Argument(metavar="TEXT", help="What; - reads stdin.", show_default=False)
+        str | None,
+        typer.Argument(metavar="TEXT", help="What to write down; - reads stdin.", show_default=False),
     ] = None,
 ) -> None:
-    """Write something down about a task, in any state. Inside a bound worktree the task may be left out."""
+    """Write something down about a task, in any state."""
     from domain.decide import Note
 
+    if task is None:
+        raise Refusal("usage", "note what?", 'Example: crewlog note t-3k9f "what I found"')
     name, words = (call.task(task), text) if text is not None else (call.task(None), task)
-    content = text_from(call.shell, words, "note")
+    content = text_from(call, words, "note")
     if not content.strip():
         raise Refusal("bad-value", "the note is empty", 'Example: crewlog note t-3k9f "what I found"')
     call.answer(answer(call, call.write(name, Note(call.actor, content), texts=[content])))

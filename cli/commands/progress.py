@@ -26,7 +26,7 @@ def progress(
     """Say how far a task is that you hold."""
     from domain.decide import Progress
 
-    said = text_from(call.shell, text, "text")
+    said = text_from(call, text, "text")
     if not said.strip() and percent is None:
         raise Refusal("usage", "say --text or --percent", "Example: crewlog progress t-3k9f --percent 60")
     if percent is not None and not 0 <= percent <= 100:

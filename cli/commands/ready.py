@@ -24,7 +24,7 @@ def ready(
     limit: LimitOption = 50,
     cursor: CursorOption = "",
 ) -> None:
-    """List the tasks that can be started, best first: yours and anyone's; all of them where nobody asks by name."""
+    """List the tasks that can be started, best first. Yours and anyone's; all of them where nobody asks by name."""
     from projections import task_pages
 
     views = call.store.views
@@ -45,5 +45,5 @@ def _explained(call: Call, answer: Answer, limit: int) -> Answer:
         why = why_not_ready(connection, row["id"])
         if why:
             waiting.append({"id": row["id"], "title": row["title"], "why": why})
-    lines = [f"{row['id']}  not ready: {safe_line('; '.join(row['why']))}" for row in waiting]
+    lines = [f"{row['id']}  not ready: {safe_line(' '.join(row['why']))}" for row in waiting]
     return Answer({**answer.data, "waiting": waiting}, [*answer.lines, *lines], answer.ids, answer.remarks)

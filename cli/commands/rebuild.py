@@ -11,7 +11,7 @@ from cli.writes import short
 
 @command("rebuild", "crewlog rebuild")
 def rebuild(call: Call) -> None:
-    """Make the views anew from the log and compare them with what was there. The log is not touched."""
+    """Make the views anew from the log. Compares them with what was there; the log is not touched."""
     with progress(call.shell, "rebuilding") as step:
         done = call.store.views.rebuild(step)
     data = {

@@ -33,10 +33,10 @@ def reject(
         str, typer.Option("--submission", metavar="ID", help="Only this submission.", show_default=False)
     ] = "",
 ) -> None:
-    """Send work back with a reason: to its holder, who keeps the claim, or with --to to someone else."""
+    """Send work back with a reason. Its holder keeps the claim; --to gives it to someone else."""
     from domain.decide import Reject
 
     name = call.task(task)
-    text = needed_reason(call.shell, reason, "reject")
-    wanted = Reject(call.actor, text, check_name(to) if to else None, submission)
+    text = needed_reason(call, reason, "reject")
+    wanted = Reject(call.actor, text, check_name(to) if to is not None else None, submission)
     call.answer(answer(call, call.write(name, wanted, texts=[text])))

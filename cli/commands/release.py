@@ -31,7 +31,7 @@ def release(
     from domain.decide import Release
 
     name = call.task(task)
-    text = text_from(call.shell, reason, "reason")
+    text = text_from(call, reason, "reason")
     written = call.write(name, Release(call.actor, call.claim(name, claim), text, force), texts=[text])
     unbind(call, name)
     call.answer(answer(call, written))

@@ -10,7 +10,7 @@ from cli.grammar import command
 
 @command("resume", "crewlog resume t-3k9f --as ada", writes=True)
 def resume(call: Call, task: TaskArg = None, print_: PrintOption = None, pid: PidOption = None) -> None:
-    """Take your own task over with a new claim, after a crash or in another session; the old claim becomes stale."""
+    """Take your own task over with a new claim. After a crash, or in another session; the old claim becomes stale."""
     from cli.process import session_process
     from domain.decide import Resume
 

@@ -40,7 +40,8 @@ def show(call: Call, task: TaskArg = None) -> None:
     data = {"task": shown, "events": records}
     lines = [*_head(shown), *_body(call, shown["body"])]
     latest = events if call.options.full else events[-EVENTS:]
-    lines += ["", f"  {len(events)} events" + (f", the last {EVENTS}:" if len(events) > len(latest) else ":")]
+    count = f"{len(events)} event{'s' if len(events) > 1 else ''}"
+    lines += ["", f"  {count}" + (f", the last {EVENTS}:" if len(events) > len(latest) else ":")]
     lines += [f"  {event_line(event)}" for event in latest]
     lines += [f"  next: {line}" for line in next_lines(state)[:2]]
     call.answer(Answer(data, lines, [name]))
@@ -61,7 +62,7 @@ def _head(shown: dict[str, Any]) -> list[str]:
         "progress": _progress(shown["progress"]),
         "evidence": preview(shown["submission"]["evidence"]) if shown["submission"] else None,
         "approved": f"by {shown['approval']['by']}, not signed" if shown["approval"] else None,
-        "ended": f"by {shown['end']['by']}: {preview(shown['end']['reason'])}" if shown["end"] else None,
+        "ended": _end(shown["end"]),
     }
     return lines + [f"  {name:<10}{safe_line(str(value))}" for name, value in facts.items() if value]
 
@@ -69,8 +70,14 @@ def _head(shown: dict[str, Any]) -> list[str]:
 def _progress(progress: dict[str, Any] | None) -> str | None:
     if not progress:
         return None
-    percent = f"{progress['percent']}% " if "percent" in progress else ""
-    return f"{percent}{preview(progress.get('text'))} ({progress['at']})"
+    percent = f"{progress['percent']}%" if "percent" in progress else ""
+    said = (percent, preview(progress.get("text")), f"({progress['at']})")
+    return " ".join(part for part in said if part)
+
+
+def _end(end: dict[str, Any] | None) -> str | None:
+    reason = preview(end["reason"]) if end else ""
+    return f"by {end['by']}{f': {reason}' if reason else ''}" if end else None
 
 
 def _body(call: Call, body: str | dict[str, Any]) -> list[str]:

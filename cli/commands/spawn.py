@@ -66,11 +66,13 @@ def spawn(
     """
     from domain import decide
 
-    if from_:
+    if from_ is not None:
         from cli.commands.spawn_many import spawn_many
 
-        if title is not None:
-            raise Refusal("usage", "give a title or --from, not both", "crewlog spawn --from tasks.jsonl")
+        if title is not None or priority != PRIORITY_DEFAULT or any((body, to, label, slug, after)):
+            raise Refusal(
+                "usage", "with --from everything stands in the file", "crewlog spawn --from tasks.jsonl"
+            )
         spawn_many(call, from_)
         return
     if title is None:
@@ -79,10 +81,10 @@ def spawn(
         actor=call.actor,
         title=checked_title(title),
         priority=checked_priority(priority),
-        body=text_from(call.shell, body, "body"),
+        body=text_from(call, body, "body"),
         assignee=anyone_or_name(to),
         labels=checked_labels(values(label)),
-        slug=check_slug(slug) if slug else None,
+        slug=check_slug(slug) if slug is not None else None,
         after=tuple(call.task(text) for text in values(after)),
     )
     texts = (wanted.title, wanted.body)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,8 +15,9 @@ from cli.call import Call
 from cli.commands.spawn import checked_labels
 from cli.output import Answer, json_text
 from cli.text import safe_line
-from cli.writes import outcome
-from domain.decide import Draft, Spawn, spawn
+from cli.writes import REPLAYED, outcome
+from domain.decide import Spawn, spawn
+from domain.draft import Draft
 from domain.names import check_slug
 from domain.refusals import Refusal
 from domain.registry import PRIORITY_DEFAULT
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 KNOWN = ("title", "body", "priority", "to", "labels", "slug", "after")
 FILE_LIMIT = 64 * 1024 * 1024
-EXAMPLE = '{"title": "Greet by name", "priority": 1, "slug": "greet", "after": ["parse"]}'
+EXAMPLE = 'A line looks like {"title": "Greet by name", "priority": 1, "slug": "greet", "after": ["parse"]}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +42,12 @@ def spawn_many(call: Call, path: str) -> None:
     """Create the tasks of the file in one transaction, blockers first."""
     lines = _in_order(_parse(call, _read(call, path)))
     ids: dict[str, str] = {}
-    written: list[Written] = []
-    texts = [text for line in lines for text in (line.wanted.title, line.wanted.body)]
-    outside = {
-        name: call.task(name) for line in lines for name in line.wanted.after if not _local(name, lines)
-    }
-    for task in outside.values():
-        call.state_of(task)
-    with call.writing(texts) as transaction:
+    done: dict[int, Written] = {}
+    outside = _outside(call, lines)
+    with call.writing() as transaction:
         for line in lines:
             blockers = tuple(ids.get(name) or outside[name] for name in line.wanted.after)
-            wanted = replace(line.wanted, after=blockers)
+            wanted = line.wanted._replace(after=blockers)
 
             def decided(_: object, wanted: Spawn = wanted) -> Sequence[Draft]:
                 return spawn(wanted)
@@ -58,27 +55,37 @@ def spawn_many(call: Call, path: str) -> None:
             retry = call.retry("Spawn", title=wanted.title)
             if retry:
                 retry = replace(retry, key=f"{retry.key}/{line.number}")
-            one = transaction.append(
-                None, wanted.actor, call.marked(decided, [wanted.title, wanted.body]), retry=retry
-            )
+            with _on_line(line.number):
+                marked = call.marked(decided, [wanted.title, wanted.body])
+                one = transaction.append(None, wanted.actor, marked, retry=retry)
             if wanted.slug:
                 ids[wanted.slug] = one.state.card.id
-            written.append(one)
+            done[line.number] = one
+    written = [done[number] for number in sorted(done)]
     new = [one for one in written if not one.replayed]
     results = [outcome(call, one) for one in written]
     shown = [
         f"{one.state.card.id}  {one.state.state:<9}  {safe_line(one.state.card.title)}" for one in written
     ]
-    remarks = call.store.after_write() if new else []
+    remarks = call.store.after_write() if new else [REPLAYED]
     call.answer(Answer({"results": results}, shown, [row["task"] for row in results], remarks))
 
 
 def _read(call: Call, path: str) -> bytes:
+    data = _read_bytes(call, path)
+    if len(data) > FILE_LIMIT:
+        raise Refusal(
+            "too-large", f"the tasks are over {FILE_LIMIT:,} bytes", "Split them, or shorten their bodies."
+        )
+    return data
+
+
+def _read_bytes(call: Call, path: str) -> bytes:
     if path == "-":
-        return call.shell.stdin.read(FILE_LIMIT).encode("utf-8", "surrogateescape")
+        return call.shell.stdin.read(FILE_LIMIT + 1).encode("utf-8", "surrogateescape")
     try:
         with open(os.path.join(call.shell.cwd, path), "rb") as file:
-            return file.read(FILE_LIMIT)
+            return file.read(FILE_LIMIT + 1)
     except OSError as error:
         raise Refusal(
             "not-found", f"cannot read {path}: {error.strerror}", "Name a file of JSON lines."
@@ -90,13 +97,13 @@ def _parse(call: Call, data: bytes) -> list[Line]:
         _line(call, number, text) for number, text in enumerate(data.split(b"\n"), 1) if text.strip()
     ]  # not splitlines: that breaks at U+2028 as well
     if not lines:
-        raise Refusal("bad-value", "the file holds no task", f"A line looks like {EXAMPLE}")
-    slugs = [line.wanted.slug for line in lines if line.wanted.slug]
-    for slug in slugs:
-        if slugs.count(slug) > 1:
-            raise Refusal(
-                "bad-value", f"slug {slug!r} stands in several lines", "Each line needs a slug of its own."
-            )
+        raise Refusal("bad-value", "the file holds no task", EXAMPLE)
+    first: dict[str, int] = {}
+    for line in lines:
+        slug = line.wanted.slug
+        if slug and first.setdefault(slug, line.number) != line.number:
+            message = f"line {line.number}: slug {slug!r} stands in line {first[slug]} already"
+            raise Refusal("bad-value", message, "Each line needs a slug of its own.", line=line.number)
     return lines
 
 
@@ -105,19 +112,31 @@ def _line(call: Call, number: int, text: bytes) -> Line:
         record: object = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise Refusal("bad-value", f"line {number}: not JSON: {error}", EXAMPLE, line=number) from error
-    if not isinstance(record, dict):
-        raise Refusal("bad-value", f"line {number}: not a JSON object", EXAMPLE, line=number)
-    fields = cast("dict[str, Any]", record)
-    unknown = [name for name in fields if name not in KNOWN]
-    if unknown:
-        raise Refusal(
-            "bad-value",
-            f"line {number}: unknown {unknown[0][:40]!r}",
-            f"Known: {', '.join(KNOWN)}.",
-            line=number,
-        )
+    with _on_line(number):
+        if not isinstance(record, dict):
+            raise Refusal("bad-value", "not a JSON object", EXAMPLE)
+        wanted = _wanted(call, cast("dict[str, Any]", record))
+        call.secret([wanted.title, wanted.body])
+        return Line(number, wanted)
+
+
+def _outside(call: Call, lines: Sequence[Line]) -> dict[str, str]:
+    """The blockers that stand in no line of the file: name as typed → id."""
+    local = {line.wanted.slug for line in lines}
+    found: dict[str, str] = {}
+    for line in lines:
+        for name in line.wanted.after:
+            if name not in local and name not in found:
+                with _on_line(line.number):
+                    found[name] = call.task(name)
+                    call.state_of(found[name])
+    return found
+
+
+@contextmanager
+def _on_line(number: int) -> Generator[None]:
     try:
-        return Line(number, _wanted(call, fields))
+        yield
     except Refusal as refusal:
         raise Refusal(
             refusal.code,
@@ -128,6 +147,9 @@ def _line(call: Call, number: int, text: bytes) -> Line:
 
 
 def _wanted(call: Call, fields: dict[str, Any]) -> Spawn:
+    unknown = [name for name in fields if name not in KNOWN]
+    if unknown:
+        raise Refusal("bad-value", f"unknown field {unknown[0][:40]!r}", f"Known: {', '.join(KNOWN)}.")
     priority = fields.get("priority", PRIORITY_DEFAULT)
     if type(priority) is not int:
         raise Refusal("bad-value", f"priority {json_text(priority)} is no integer", EXAMPLE)
@@ -158,10 +180,6 @@ def _texts(fields: dict[str, Any], name: str) -> list[str]:
     if isinstance(value, list) and all(isinstance(item, str) for item in cast("list[object]", value)):
         return cast("list[str]", value)
     raise Refusal("bad-value", f"{name} must be a list of texts", EXAMPLE)
-
-
-def _local(name: str, lines: Sequence[Line]) -> bool:
-    return any(line.wanted.slug == name for line in lines)
 
 
 def _in_order(lines: list[Line]) -> list[Line]:

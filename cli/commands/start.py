@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cli.arguments import PidOption, TaskArg
+from cli.arguments import PidOption
 from cli.call import Call
 from cli.commands.join import bind
+from cli.completion import complete_task
 from cli.grammar import command
 from cli.writes import answer
 from domain.refusals import Refusal
@@ -28,14 +29,27 @@ PrintOption = Annotated[
 
 
 @command("start", 'crewlog start t-3k9f --as ada\ncd "$(crewlog start --as ada --print dir)"', writes=True)
-def start(call: Call, task: TaskArg = None, print_: PrintOption = None, pid: PidOption = None) -> None:
-    """Take a task: the one you name, or the best one that is ready (yours first, then anyone's). Prints the claim."""
+def start(
+    call: Call,
+    task: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TASK]",
+            help="Id, unique prefix or slug; without it the best one that is ready.",
+            autocompletion=complete_task,
+            show_default=False,
+        ),
+    ] = None,
+    print_: PrintOption = None,
+    pid: PidOption = None,
+) -> None:
+    """Take a task and print its claim. Without TASK the best one that is ready: yours first, then anyone's."""
     from cli.process import session_process
     from domain.decide import Start
 
     process = session_process(pid)
     wanted = Start(call.actor, process.as_dict() if process else None)
-    written = call.write(call.task(task), wanted) if task else _take_best(call, wanted)
+    written = call.write(call.task(task), wanted) if task is not None else _take_best(call, wanted)
     finish_claim(call, written, print_)
 
 

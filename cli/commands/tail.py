@@ -24,17 +24,19 @@ def tail(
         bool, typer.Option("--pulses", help="Signs of life instead.", show_default=False)
     ] = False,
 ) -> None:
-    """Print the newest events; with -f, those that come, each once and in order."""
+    """Print the newest events. With -f also those that come, each once and in order."""
     log = call.store.log
     signal = Signal(call.store)
     newest = log.newest_pulse() if pulses else log.position()
     position = max(0, newest - lines)
-    while True:
-        position = _print_behind(call, position, pulses=pulses)
-        if not follow:
-            return
-        call.shell.stdout.flush()
-        signal.wait()
+    position = _print_behind(call, position, pulses=pulses)
+    try:
+        while follow:
+            call.shell.stdout.flush()
+            signal.wait()
+            position = _print_behind(call, position, pulses=pulses)
+    except KeyboardInterrupt:  # how a person ends it
+        call.finish(130)
 
 
 def _print_behind(call: Call, position: int, *, pulses: bool) -> int:

@@ -13,14 +13,14 @@ from domain.refusals import Refusal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from domain.decide import Draft
+    from domain.draft import Draft
     from domain.log import Seen
     from domain.task import Task
 
 
 @command("undo", "crewlog undo t-3k9f --as ada", writes=True)
 def undo(call: Call, task: TaskArg = None) -> None:
-    """Take back the last event of a task, if it is yours and nothing followed it. Appends the inverse."""
+    """Take back your last event on a task. Appends the inverse, if nothing followed it."""
     from domain.decide import Undo, decide
     from domain.task import evolve
 

@@ -10,7 +10,7 @@ from cli.text import safe_line
 
 @command("whoami", "crewlog whoami --as ada")
 def whoami(call: Call) -> None:
-    """Say your name here, the tasks you hold with their claims, the directory, and why it is so."""
+    """Say your name here, and why. Also the tasks you hold with their claims, and the directory."""
     from projections.tasks import held_by
 
     who = call.who()
@@ -21,7 +21,7 @@ def whoami(call: Call) -> None:
     bound = call.binding
     mine = bound if bound and who and bound.agent == who.name else None
     task = mine.task if mine and mine.task else held[0]["id"] if len(held) == 1 else None
-    claim = next((row["claim"] for row in held if row["id"] == task), mine.claim if mine else None)
+    claim = next((row["claim"] for row in held if row["id"] == task), None)
     data = {
         "name": who.name if who else None,
         "why": who.why if who else "no --as, no CREWLOG_AGENT, no binding",
@@ -35,6 +35,8 @@ def whoami(call: Call) -> None:
     for row in held:
         lines.append(f"  {row['id']}  {row['state']:<9}  {safe_line(row['title'])}")
         lines.append(f"    claim {row['claim']}")
+    if task and not claim:
+        lines.append(f"  {task} is no longer yours: `crewlog log {task}` tells what happened")
     if not who:
         lines.append("  next: crewlog join NAME")
     call.answer(Answer(data, lines, [who.name] if who else []))

@@ -108,15 +108,28 @@ def test_nothing_can_be_told_of_a_process_elsewhere(sleeper: subprocess.Popen[by
     assert process_state(known) == "elsewhere"
 
 
-def test_a_name_with_spaces_and_parentheses_is_read_right(tmp_path: Path) -> None:
+def test_a_name_with_spaces_and_parentheses_is_read_right(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    add = fake(monkeypatch, tmp_path / "proc")
+    add(7, "a) S 1 (b", 1)
+
+    known = recorded(7)
+
+    assert known.started == "700"
+    assert process_state(known) == "there"
+
+
+def test_a_program_may_bear_any_name(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
     odd = str(tmp_path / "a) S 1 (b")
     shutil.copy("/bin/sleep", odd)
-    with subprocess.Popen([odd, "600"]) as child:
-        known = recorded(child.pid)
-        assert known.started.isdigit()
-        assert int(known.started) > 1
-        assert process_state(known) == "there"
+    child = subprocess.Popen([odd, "600"])
+    try:
+        assert process_state(recorded(child.pid)) == "there"
+        assert int(recorded(child.pid).started) >= int(recorded(sleeper.pid).started) > 1
+    finally:
         child.kill()
+        child.wait(PATIENCE)
 
 
 def test_the_process_that_the_user_names_is_recorded_with_all_that_is_known() -> None:
@@ -206,8 +219,7 @@ def test_the_session_of_another_process_can_be_asked_for(sleeper: subprocess.Pop
     assert found == session_process(os.getpid())
 
 
-def test_an_orphan_has_no_session(tmp_path: Path, command: str) -> None:
-    """Below init, or below what a test machine has in its place, nothing is recorded that could never end."""
+def test_an_orphan_does_not_belong_to_the_session_that_it_left(tmp_path: Path, command: str) -> None:
     out = tmp_path / "out"
     subprocess.run(
         ["sh", "-c", f"(sleep 0.3; {sys.executable} {command} > {out}.part; mv {out}.part {out}) &"],

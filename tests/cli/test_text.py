@@ -138,8 +138,10 @@ def test_width_is_in_columns_of_a_terminal(text: str, columns: int) -> None:
         (3599, "59m"),
         (7200, "2h"),
         (86_399, "23h"),
-    ]
-    + [(86_400, "1d"), (432_000, "5d"), (4e7, "462d")],
+        (86_400, "1d"),
+        (432_000, "5d"),
+        (4e7, "462d"),
+    ],
 )
 def test_an_age_is_given_in_its_largest_whole_unit(seconds: float, shown: str) -> None:
     assert age(seconds) == shown

@@ -3,9 +3,9 @@ from __future__ import annotations
 import json
 import random
 import string
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -32,7 +32,7 @@ def texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
+        for item in cast("Iterable[Any]", value.values() if isinstance(value, dict) else value):
             yield from texts(item)
 
 
@@ -97,6 +97,11 @@ def test_real_issues_hold_no_secret() -> None:
     assert found == []
 
 
+@pytest.mark.parametrize("path", [HERE, Path(secrets.__file__)], ids=lambda path: path.name)
+def test_the_rules_and_their_tests_hold_no_secret_themselves(path: Path) -> None:
+    assert find_secret(path.read_text(encoding="utf-8")) is None
+
+
 def test_a_finding_says_where_the_secret_is_and_never_what_it_is() -> None:
     secret = "ghp_" + drawn(5, 36)
     text = f"the token {secret} works"
@@ -136,8 +141,7 @@ def test_of_an_assignment_only_the_value_is_the_secret() -> None:
         "sk-" + drawn(18, 20) + "T3BlbkFJ" + drawn(19, 20),
         "-----BEGIN OPENSSH " + "PRIVATE KEY-----\\n" + drawn(20, 70) + "\\n",
         "-----BEGIN RSA "
-        + "PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,5F\n\n"
-        + drawn(21, 64),
+        "PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,5F\n\n" + drawn(21, 64),
     ],
 )
 def test_secrets_are_found_in_the_forms_that_people_paste(text: str) -> None:

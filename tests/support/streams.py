@@ -12,7 +12,6 @@ from domain.decide import (
     Assign,
     Cancel,
     Command,
-    Draft,
     Edit,
     Fail,
     Merge,
@@ -30,6 +29,7 @@ from domain.decide import (
     decide,
     spawn,
 )
+from domain.draft import Draft
 from domain.event import Event
 from domain.registry import BLOB_LIMIT, check_payload
 from domain.task import Task, claim_of

@@ -1,0 +1,16 @@
+"""What a decision comes to: an event that the log has yet to stamp."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from domain.event import Json
+
+
+class Draft(NamedTuple):
+    """An event before the log stamps it: type, payload, what it acts on, whom it addresses."""
+
+    type: str
+    payload: Json
+    on: Json
+    to: str = "*"

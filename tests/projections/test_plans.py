@@ -1,0 +1,114 @@
+"""No query or catch-up of a hot command reads a whole table: what it costs must not grow with the store."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+import pytest
+
+from domain.decide import Approve, Start, Submit
+from domain.log import Log
+from domain.task import STATES
+from projections import agents, folding, tasks
+from projections.database import connect_memory
+from projections.tasks import TaskFilter
+from projections.views import Views
+from tests.projections.histories import LABELS, Crew, some_steps
+from tests.support.stores import claim, do, new_stream
+
+Query = Callable[[sqlite3.Connection], object]
+
+CURSOR = "0.1.1000000000000000.22222222"
+QUERIES: dict[str, Query] = {
+    "list": lambda c: tasks.page(c, TaskFilter(), 3),
+    "list behind a cursor": lambda c: tasks.page(c, TaskFilter(), 3, CURSOR),
+    "list by state": lambda c: tasks.page(c, TaskFilter(states=("WORKING", "FAILED")), 3),
+    "list by holder": lambda c: tasks.page(c, TaskFilter(holder="ada"), 3),
+    "list by holder behind a cursor": lambda c: tasks.page(c, TaskFilter(holder="ada"), 3, CURSOR),
+    "list by assignee": lambda c: tasks.page(c, TaskFilter(assignee="ada"), 3),
+    "list what is for anyone": lambda c: tasks.page(c, TaskFilter(assignee=""), 3, CURSOR),
+    "list by label": lambda c: tasks.page(c, TaskFilter(labels=LABELS[:1]), 3),
+    "list by label behind a cursor": lambda c: tasks.page(c, TaskFilter(labels=LABELS[:1]), 3, CURSOR),
+    "list by labels": lambda c: tasks.page(c, TaskFilter(labels=LABELS), 0),
+    "list by everything": lambda c: tasks.page(
+        c, TaskFilter(STATES[:1], "ada", "bob", LABELS[:2]), 0, CURSOR
+    ),
+    "ready": lambda c: tasks.ready(c, None, 3),
+    "ready behind a cursor": lambda c: tasks.ready(c, None, 3, CURSOR),
+    "ready for a name": lambda c: tasks.ready(c, "ada", 3),
+    "ready for a name behind a cursor": lambda c: tasks.ready(c, "ada", 3, CURSOR),
+    "candidates": lambda c: tasks.candidates(c, "ada", 3),
+    "held by": lambda c: tasks.held_by(c, "ada"),
+    "held": tasks.held,
+    "counts": tasks.counts,
+    "show": lambda c: tasks.full(c, _some(c)),
+    "why not ready": lambda c: tasks.why_not_ready(c, _some(c)),
+    "resolve an id": lambda c: tasks.resolve(c, _some(c)),
+    "resolve a prefix": lambda c: tasks.resolve(c, _some(c)[:9]),
+    "resolve a slug": lambda c: tasks.resolve(c, "only-one"),
+    "an agent": lambda c: agents.one(c, "ada"),
+    "checkpoint": folding.checkpoint,
+}
+
+
+def _some(connection: sqlite3.Connection) -> str:
+    return str(connection.execute("SELECT max(id) FROM tasks").fetchone()[0])
+
+
+def traced(connection: sqlite3.Connection, work: Callable[[], object]) -> list[str]:
+    """The statements that the work runs."""
+    found: list[str] = []
+    connection.set_trace_callback(found.append)
+    work()
+    connection.set_trace_callback(None)
+    return [
+        statement for statement in found if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE"))
+    ]
+
+
+def slow_steps(connection: sqlite3.Connection, statement: str) -> list[str]:
+    """What in the plan of a statement grows with a table. The table-valued json_each has only what it was given."""
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
+    return [
+        step
+        for step in plan
+        if ("SCAN" in step and "VIRTUAL TABLE" not in step and "CONSTANT ROW" not in step)
+        or "TEMP B-TREE" in step
+    ]
+
+
+@pytest.fixture
+def filled(log: Log, views: Views) -> Views:
+    """Views in which every query finds something."""
+    Crew(log).play(some_steps(400, seed=3))
+    new_stream(log, slug="only-one")
+    views.catch_up()
+    return views
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_query_reads_no_whole_table(query: str, filled: Views) -> None:
+    connection = filled.connection
+    statements = traced(connection, lambda: QUERIES[query](connection))
+    assert statements
+    for statement in statements:
+        assert slow_steps(connection, statement) == [], statement
+
+
+def test_catching_up_reads_no_whole_table(log: Log) -> None:
+    connection = connect_memory()
+    folding.create(connection)
+    Crew(log).play(some_steps(400, seed=3))
+    while folding.fold_chunk(connection, log, 1_000):
+        pass
+    blocker = new_stream(log, labels=("hold",))
+    new_stream(log, after=(blocker.removeprefix("task/"),))
+    shown = claim(do(log, blocker, Start("ada")))
+    do(log, blocker, Submit("ada", shown))
+    do(log, blocker, Approve("zoe", "other"))
+    log.pulse("ada", {})
+    statements = traced(connection, lambda: [folding.fold_chunk(connection, log, 1) for _ in range(9)])
+    assert len(statements) > 50
+    for statement in set(statements):
+        assert slow_steps(connection, statement) == [], statement

@@ -1,0 +1,79 @@
+"""Whole commands in other processes: the same code path as the installed script, from words to exit code."""
+
+from __future__ import annotations
+
+import io
+import time
+from multiprocessing.connection import Connection
+from random import Random
+from typing import Any
+
+import orjson
+
+from cli.app import run
+from cli.shell import Shell
+
+
+def crewlog(folder: str, *words: str, stdin: str = "") -> tuple[int, Any]:
+    """Run one command line with `--json` in the folder; its exit code and its answer."""
+    out = io.StringIO()
+    shell = Shell(io.StringIO(stdin), out, io.StringIO(), {"CREWLOG_DEBUG": "1"}, folder)
+    code = run([*words, "--json"], shell)
+    text = out.getvalue()
+    return code, orjson.loads(text) if text else None
+
+
+def mixed_commands(folder: str, name: str, count: int, seed: int) -> list[tuple[int, list[str]]]:
+    """`count` commands such as an agent gives; for each the exit code and the ids of its events."""
+    random = Random(seed)
+    done: list[tuple[int, list[str]]] = []
+    held: tuple[str, str] | None = None
+    for number in range(count):
+        words = _next_words(random, name, number, held)
+        code, answer = crewlog(folder, *words, "--as", name)
+        done.append((code, [answer["event"]] if code == 0 and answer.get("event") else []))
+        if words[0] == "start" and code == 0:
+            held = answer["task"], answer["claim"]
+        elif words[0] in {"done", "fail", "release"}:
+            held = None
+    return done
+
+
+def _next_words(random: Random, name: str, number: int, held: tuple[str, str] | None) -> list[str]:
+    if held is None:
+        return random.choice([["start"], ["spawn", f"{name}'s task {number}"]])
+    task, claim = held
+    return random.choice(
+        [
+            ["progress", task, "--claim", claim, "--percent", str(number % 101)],
+            ["note", task, f"note {number}"],
+            ["edit", task, "-p", str(number % 10), "--label", f"n{number % 3}"],
+            ["done", task, "--claim", claim, "--evidence", "x" * random.choice([3, 300, 6_000])],
+            ["fail", task, "--claim", claim, "--reason", "tools broke"],
+            ["release", task, "--claim", claim],
+        ]
+    )
+
+
+def race_to_start(connection: Connection, folder: str, name: str) -> None:
+    """Start each task that is sent, as soon as it comes; answer with the exit code and the error code."""
+    while task := connection.recv():
+        code, answer = crewlog(folder, "start", task, "--as", name)
+        connection.send((code, answer.get("error", {}).get("code")))
+
+
+def write_until_killed(connection: Connection, folder: str, name: str, seed: int) -> None:
+    """Give commands without end and send the id of each event that was acknowledged."""
+    random = Random(seed)
+    held: tuple[str, str] | None = None
+    for number in range(1_000_000):
+        words = _next_words(random, name, number, held)
+        code, answer = crewlog(folder, *words, "--as", name)
+        if code == 0 and answer.get("event"):
+            connection.send(answer["event"])
+        if words[0] == "start" and code == 0:
+            held = answer["task"], answer["claim"]
+        elif words[0] in {"done", "fail", "release"}:
+            held = None
+        elif words[0] == "start":
+            time.sleep(0.001)
