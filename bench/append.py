@@ -144,7 +144,9 @@ def main() -> None:
         many, worst = many_writers(folder)
     print(f"  raw INSERT at FULL       {raw:8.0f}/s   {1000 / raw:.2f} ms each")
     print(f"  one writer               {one:8.0f}/s   {one / raw:.2f} of raw (must: 0.5)")
-    print(f"  {WRITERS} writers, one-shot     {many:8.0f}/s   {many / one:.2f} of one writer; worst wait {worst:.2f} s")
+    print(
+        f"  {WRITERS} writers, one-shot     {many:8.0f}/s   {many / one:.2f} of one writer; worst wait {worst:.2f} s"
+    )
     print(f"  pulses                   {pulses:8.0f}/s   {pulses / raw:.2f} of raw")
 
 

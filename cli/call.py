@@ -63,9 +63,21 @@ class Call:
     def answer(self, answer: Answer) -> None:
         """Print the answer; its exit code becomes the command's."""
         if "store" in self.__dict__:
-            answer = replace(answer, remarks=[*self.store.warnings, *answer.remarks])
+            answer = self._with_news(replace(answer, remarks=[*self.store.warnings, *answer.remarks]))
         print_answer(self.shell, answer, as_json=self.options.json, quiet=self.options.quiet)
         self.finish(int(answer.exit))
+
+    def _with_news(self, answer: Answer) -> Answer:
+        """The answer with what is new for who asks: `notices` in JSON, else on stderr."""
+        from cli.notices import news
+
+        who = self.who()
+        lines = news(self.store, who.name) if who else []
+        if not lines:
+            return answer
+        if self.options.json:
+            return replace(answer, data={**answer.data, "notices": lines})
+        return replace(answer, remarks=[*answer.remarks, *(f"! {line}" for line in lines)])
 
     def finish(self, code: int) -> None:
         """Set the exit code, here and for who called."""

@@ -10,13 +10,13 @@ LIMIT = 40
 
 
 def complete_task(incomplete: str) -> list[tuple[str, str]]:
-    """Open tasks whose id or slug begins with what is typed."""
+    """Open tasks whose id or slug begins with what is typed; the shell takes only what begins so, too."""
     rows = _rows(
-        "SELECT id, title FROM tasks WHERE (id LIKE ? OR slug LIKE ?) AND state NOT IN ('COMPLETED', 'CANCELLED')"
+        "SELECT id, title, slug FROM tasks WHERE (id LIKE ? OR slug LIKE ?) AND state NOT IN ('COMPLETED', 'CANCELLED')"
         " ORDER BY updated DESC LIMIT ?",
         (incomplete + "%", incomplete + "%", LIMIT),
     )
-    return [(row[0], row[1]) for row in rows]
+    return [(row[0] if row[0].startswith(incomplete) else row[2], row[1]) for row in rows]
 
 
 def complete_name(incomplete: str) -> list[str]:

@@ -17,23 +17,30 @@ if TYPE_CHECKING:
 
 def each(call: Call, tasks: Sequence[str | None], write: Callable[[str], Written]) -> None:
     """Answer for one task as any write does; for several with `{"results": […]}`, exit 4 if any was refused."""
-    tasks = list(dict.fromkeys(tasks))
-    if len(tasks) == 1:
-        call.answer(answer(call, write(call.task(tasks[0]))))
+    several(call, "task", tasks, lambda text: answer(call, write(call.task(text))))
+
+
+def several(call: Call, what: str, texts: Sequence[str | None], do: Callable[[str | None], Answer]) -> None:
+    """Answer for each thing that was named; `what` they are, `do` what is done to one of them."""
+    texts = list(dict.fromkeys(texts))
+    if len(texts) == 1:
+        call.answer(do(texts[0]))
         return
     if call.options.key:
-        raise Refusal("usage", "--key goes with one task", "Give each task a command and a key of its own.")
+        raise Refusal(
+            "usage", f"--key goes with one {what}", f"Give each {what} a command and a key of its own."
+        )
     results: list[dict[str, Any]] = []
     lines: list[str] = []
     ids: list[str] = []
     remarks: list[str] = []
     refused = False
-    for text in tasks:
+    for text in texts:
         try:
-            one = answer(call, write(call.task(text)))
+            one = do(text)
         except Refusal as refusal:
             refused = True
-            results.append({"task": text, "error": refusal.as_dict()})
+            results.append({what: text, "error": refusal.as_dict()})
             remarks.append(f"{text}: {safe(refusal.message)} [{refusal.code}]")
         else:
             results.append(one.data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
 from cli.store import DATABASE, Store
 
@@ -12,6 +13,12 @@ LOOK = 0.05
 GRAIN = 0.1
 
 Facts = tuple[object, ...]
+
+
+def remaining(seconds: float) -> Callable[[], float]:
+    """A function that says how many seconds are left from now on."""
+    deadline = time.monotonic() + seconds
+    return lambda: max(0.0, deadline - time.monotonic())
 
 
 class Signal:

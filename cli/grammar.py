@@ -25,11 +25,14 @@ GROUPS: dict[str, dict[str, str]] = {
         "init": "cli.commands.init",
         "where": "cli.commands.where",
         "join": "cli.commands.join",
+        "leave": "cli.commands.leave",
         "whoami": "cli.commands.whoami",
+        "prime": "cli.commands.prime",
     },
     "Tasks": {
         "spawn": "cli.commands.spawn",
         "start": "cli.commands.start",
+        "run": "cli.commands.run",
         "resume": "cli.commands.resume",
         "progress": "cli.commands.progress",
         "note": "cli.commands.note",
@@ -47,6 +50,16 @@ GROUPS: dict[str, dict[str, str]] = {
         "assign": "cli.commands.assign",
         "edit": "cli.commands.edit",
         "undo": "cli.commands.undo",
+        "reap": "cli.commands.reap",
+    },
+    "Mail": {
+        "send": "cli.commands.send",
+        "ask": "cli.commands.ask",
+        "answer": "cli.commands.answer",
+        "inbox": "cli.commands.inbox",
+        "read": "cli.commands.read",
+        "ack": "cli.commands.ack",
+        "channel": "cli.commands.channel",
     },
     "Look": {
         "ready": "cli.commands.ready",
@@ -55,10 +68,12 @@ GROUPS: dict[str, dict[str, str]] = {
         "agents": "cli.commands.agents",
         "log": "cli.commands.log",
         "tail": "cli.commands.tail",
+        "wait": "cli.commands.wait",
     },
     "Store and help": {
         "export": "cli.commands.export",
         "rebuild": "cli.commands.rebuild",
+        "prune": "cli.commands.prune",
         "demo": "cli.commands.demo",
         "schema": "cli.commands.schema",
         "help": "cli.commands.help",
@@ -89,6 +104,17 @@ OTHER_WORDS = {
     "beat": "heartbeat",
     "register": "join",
     "roster": "agents",
+    "expire": "reap",
+    "exec": "run",
+    "quit": "leave",
+    "mail": "inbox",
+    "message": "send",
+    "msg": "send",
+    "tell": "send",
+    "reply": "answer",
+    "respond": "answer",
+    "subscribe": "channel join",
+    "unsubscribe": "channel leave",
 }
 
 Json = Annotated[bool, typer.Option("--json", help="Answer with JSON.", show_default=False)]
@@ -231,6 +257,6 @@ def _wrong_word(options: Sequence[str], args: list[str]) -> NoReturn:
     # Close means a slip of the finger: `status` is no `start`, which would take a task.
     near = difflib.get_close_matches(word, [*MODULES, *OTHER_WORDS], n=1, cutoff=0.75)
     right = OTHER_WORDS.get(word) or (OTHER_WORDS.get(near[0], near[0]) if near else "")
-    line = shlex.join(["crewlog", *options, right, *rest]) if right else ""
+    line = shlex.join(["crewlog", *options, *right.split(), *rest]) if right else ""
     hint = line or "`crewlog --help` lists the commands."
     raise Refusal("unknown-command", f"there is no command {word[:80]!r}", hint, corrected=line or None)

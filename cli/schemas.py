@@ -15,6 +15,7 @@ COUNT: Schema = {"type": "integer", "minimum": 0}
 FLAG: Schema = {"type": "boolean"}
 ID: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 TASK: Schema = {"type": "string", "pattern": "^t-[a-z2-9]{8}$"}
+MESSAGE: Schema = {"type": "string", "pattern": "^m-[a-z2-9]{8}$"}
 TIME: Schema = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"}
 STATE: Schema = {"enum": list(STATES)}
 LARGE: Schema = {
@@ -106,12 +107,24 @@ TASK_FULL = _object(
         "progress": _maybe({"type": "object"}),
     },
 )
+PREVIOUS = _object(
+    {
+        "holder": TEXT,
+        "ended": {"enum": ["expired", "released", "failed", "rejected", "cancelled"]},
+        "at": TIME,
+        "reason": TEXT,
+        "notes": COUNT,
+        "branch": MAYBE_TEXT,
+    }
+)
 WRITE = _object(
     {"task": TASK, "state": STATE, "event": _maybe(ID), "next": _list(TEXT)},
     {
         "claim": ID,
         "dir": TEXT,
         "replayed": FLAG,
+        "previous": PREVIOUS,
+        "reaped": _list(TASK),
         "notices": _list(TEXT),
         "task_full": TASK_FULL,
         "event_full": _list(EVENT),
@@ -143,18 +156,83 @@ AGENT = _object(
     {
         "name": TEXT,
         "person": FLAG,
-        "verdict": {"enum": ["alive", "suspect", "lost"]},
+        "verdict": {"enum": ["alive", "suspect", "lost", "left", "remote"]},
         "joined": _maybe(TIME),
         "last_seen": SECONDS,
         "last_type": MAYBE_TEXT,
         "last_pulse": SECONDS,
         "progress": SECONDS,
-        "tasks": _list(_object({"id": TASK, "title": TEXT, "state": STATE})),
+        "tasks": _list(
+            _object(
+                {
+                    "id": TASK,
+                    "title": TEXT,
+                    "state": STATE,
+                    "verdict": {"enum": ["alive", "suspect", "lost", None], "description": "on its claim"},
+                }
+            )
+        ),
         "more_tasks": COUNT,
         "host": MAYBE_TEXT,
         "pid": _maybe(COUNT),
         "events": COUNT,
     },
+)
+_MAIL: dict[str, Schema] = {
+    "id": MESSAGE,
+    "from": TEXT,
+    "to": TEXT,
+    "text": LARGE,
+    "at": TIME,
+    "question": FLAG,
+    "needs_ack": FLAG,
+    "reply": MAYBE_TEXT,
+    "task": MAYBE_TEXT,
+    "thread": TEXT,
+    "position": COUNT,
+}
+MAIL_ROW = _object({**_MAIL, "acked": _maybe(TIME)})
+MAIL_ANSWER = _object(
+    {"id": ID, "from": TEXT, "at": TIME, "text": LARGE}, {"message": MESSAGE, "position": COUNT}
+)
+MAIL_IN_THREAD = _object({**_MAIL, "answers": _list(MAIL_ANSWER)})
+MAIL_FULL = _object(
+    {
+        **_MAIL,
+        "event": ID,
+        "answers": _list(MAIL_ANSWER),
+        "acks": _list(_object({"name": TEXT, "at": TIME})),
+        "waiting": _list(TEXT),
+    }
+)
+_MAIL_WRITTEN: dict[str, Schema] = {"message": MESSAGE, "event": _maybe(ID)}
+_MAIL_REMARKED: dict[str, Schema] = {"replayed": FLAG, "notices": _list(TEXT)}
+MAIL_WRITE = _object(_MAIL_WRITTEN, _MAIL_REMARKED)
+CHANNELS = _list(_object({"channel": TEXT, "members": _list(TEXT)}))
+
+REAPED = _object(
+    {
+        "task": TASK,
+        "title": TEXT,
+        "holder": TEXT,
+        "claim": ID,
+        "verdict": {"enum": ["alive", "suspect", "lost", "remote"]},
+        "silence": COUNT,
+        "why": TEXT,
+        "state": STATE,
+        "event": _maybe(ID),
+    }
+)
+RAN = _object(
+    {
+        "task": TASK,
+        "claim": ID,
+        "outcome": {"enum": ["done", "left", "settled", "failed", "released", "lost"]},
+        "state": STATE,
+        "event": _maybe(ID),
+        "exit": {"type": "integer", "description": "of the command; 128 + N: ended by signal N"},
+        "seconds": {"type": "number", "minimum": 0},
+    }
 )
 
 WRITES_ONE = (
@@ -190,7 +268,49 @@ ANSWERS: dict[str, Schema] = {
     ),
     **dict.fromkeys(WRITES_ONE, WRITE),
     **{name: {"anyOf": [WRITE, RESULTS]} for name in WRITES_SEVERAL},
-    "heartbeat": _object({"agent": TEXT, "event": ID, "ts": TIME}),
+    "prime": _object({"name": MAYBE_TEXT, "holds": _list(HELD), "unread": COUNT, "text": TEXT}),
+    "wait": _object({"got": {"type": "object", "required": ["kind", "id"]}, "position": COUNT}),
+    "send": _object({**_MAIL_WRITTEN, "to": TEXT}, _MAIL_REMARKED),
+    "ask": _object(
+        {**_MAIL_WRITTEN, "to": TEXT, "answer": _maybe(MAIL_ANSWER)}, {**_MAIL_REMARKED, "next": _list(TEXT)}
+    ),
+    "answer": MAIL_WRITE,
+    "ack": {
+        "anyOf": [
+            MAIL_WRITE,
+            _object(
+                {
+                    "results": _list(
+                        {
+                            "anyOf": [
+                                MAIL_WRITE,
+                                _object({"message": TEXT, "error": ERROR["properties"]["error"]}),
+                            ]
+                        }
+                    )
+                },
+                {"notices": _list(TEXT)},
+            ),
+        ]
+    },
+    "inbox": _object({"messages": _list(MAIL_ROW), "more": COUNT}, {"notices": _list(TEXT)}),
+    "read": _object({"message": MAIL_FULL, "thread": _list(MAIL_IN_THREAD)}, {"notices": _list(TEXT)}),
+    "channel": {
+        "anyOf": [
+            _object({"channel": TEXT, "listens": FLAG, "event": _maybe(ID)}, _MAIL_REMARKED),
+            _object({"channels": CHANNELS}, {"notices": _list(TEXT)}),
+        ]
+    },
+    "leave": _object({"agent": TEXT, "event": ID, "unbound": MAYBE_TEXT, "holds": _list(HELD)}),
+    "heartbeat": {
+        "anyOf": [
+            _object({"agent": TEXT, "event": ID, "ts": TIME}),
+            _object({"agent": TEXT, "pulses": COUNT, "ended": {"enum": ["process", "signal"]}}),
+        ]
+    },
+    "run": _object({"runs": _list(RAN)}),
+    "reap": _object({"expired": _list(REAPED), "kept": _list(REAPED)}),
+    "prune": _object({"pruned": _list({"type": "object"}), "count": COUNT, "before": TIME}),
     "ready": TASKS,
     "list": TASKS,
     "show": _object({"task": TASK_FULL, "events": _list(EVENT)}),

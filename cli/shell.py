@@ -9,9 +9,19 @@ from dataclasses import dataclass
 from typing import TextIO
 
 
+def _slept() -> float:
+    """How far the clock that runs through a suspend is ahead of the one that stands still in it."""
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        return 0.0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """The surroundings of one command. `clock` gives microseconds since 1970."""
+    """The surroundings of one command.
+
+    `clock` gives microseconds since 1970, `slept` how many seconds the machine was suspended since it booted.
+    """
 
     stdin: TextIO
     stdout: TextIO
@@ -20,6 +30,7 @@ class Shell:
     cwd: str
     clock: Callable[[], int] = lambda: time.time_ns() // 1000
     entropy: Callable[[int], bytes] = os.urandom
+    slept: Callable[[], float] = _slept
 
     @property
     def interactive(self) -> bool:

@@ -30,6 +30,13 @@ def from_states(states: frozenset[str]) -> str:
     return ", ".join(state for state in STATES if state in states)
 
 
+def agents(*, snippet: bool = False) -> list[str]:
+    """The agents' contract, or the lines for an AGENTS.md."""
+    from cli.contract import CONTRACT, SNIPPET
+
+    return (SNIPPET if snippet else CONTRACT).rstrip("\n").split("\n")
+
+
 def states() -> list[str]:
     """The transition table and, for each state, the commands that are legal in it."""
     table = Columns()

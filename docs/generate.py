@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from cli.commands.help import command_help  # noqa: E402 - found through the line above
+from cli.contract import CONTRACT, SNIPPET  # noqa: E402
 from cli.grammar import GROUPS, OTHER_WORDS, load  # noqa: E402
 from cli.topics import from_states  # noqa: E402
 from domain.config import KEYS  # noqa: E402
@@ -83,6 +84,22 @@ def data_model_page() -> list[str]:
     return [*lines, *table(("rule", "found by"), ((f"`{rule.name}`", f"`{rule.pattern}`") for rule in RULES))]
 
 
+def agents_page() -> list[str]:
+    """`docs/agents.md`: what agents are told, as `crewlog help agents` prints it."""
+    contract, snippet = CONTRACT.rstrip("\n").split("\n"), SNIPPET.rstrip("\n").split("\n")
+    lines = ["# The agents' contract", "", NOTICE, "", "`crewlog help agents` prints:", ""]
+    lines += [
+        "```text",
+        *contract,
+        "```",
+        "",
+        "`crewlog help agents --snippet` prints, for an AGENTS.md:",
+        "",
+    ]
+    lines += ["```text", *snippet, "```", ""]
+    return [*lines, "`crewlog prime` prints, in at most 1,900 bytes, who you are, what you hold, your mail."]
+
+
 def _envelope() -> list[str]:
     return [
         "## The envelope",
@@ -133,7 +150,11 @@ def _field_row(field: Field) -> tuple[str, str, str, str]:
     return f"`{field.name}`", field.kind + (" or null" if field.nullable else ""), limit, field.meaning + need
 
 
-PAGES: dict[str, Callable[[], list[str]]] = {"docs/cli.md": cli_page, "docs/data-model.md": data_model_page}
+PAGES: dict[str, Callable[[], list[str]]] = {
+    "docs/cli.md": cli_page,
+    "docs/data-model.md": data_model_page,
+    "docs/agents.md": agents_page,
+}
 
 
 def main(arguments: Sequence[str]) -> int:

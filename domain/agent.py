@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -12,9 +13,13 @@ from domain.event import Event, Json
 FOLD = 1
 
 Verdict = Literal["alive", "suspect", "lost"]
+# What a reader may be told of a name: `left` said so itself, `remote` works through another clone of the store.
+Standing = Verdict | Literal["left", "remote"]
 ProcessState = Literal["there", "stopped", "gone", "elsewhere", "unknown"]
 ALIVE_INTERVALS = 2.5
 LOST_INTERVALS = 6.0
+# Two clocks are never read at the same moment: what looks like a shorter suspend is none.
+SUSPEND_LEAST = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +74,55 @@ class Signs(NamedTuple):
     pulse_age: float | None
     process: ProcessState
 
+    @property
+    def silence(self) -> float:
+        """Seconds since the last sign of any kind."""
+        return self.sign_age if self.pulse_age is None else min(self.sign_age, self.pulse_age)
 
-def verdict(signs: Signs, interval: float, quiet: float) -> Verdict:
+
+def verdict(signs: Signs, interval: float, quiet: float, woke: float = math.inf) -> Verdict:
     """Alive, suspect or lost, by the intervals for who has pulsed, by process and quiet lease for who has not.
 
     `interval` and `quiet` in seconds. One rule for every reader (DESIGN §8): an agent that never beat and works for
-    twenty minutes between two commands is alive while its session process is there.
+    twenty minutes between two commands is alive while its session process is there. `woke`: seconds since this
+    machine came back from a suspend, in which nobody could give a sign; waking counts as a sign of everybody.
     """
     if signs.process == "gone":
         return "lost"
+    silence = min(signs.silence, woke)
     if signs.pulse_age is not None:
-        age = min(signs.pulse_age, signs.sign_age)
-        if age <= ALIVE_INTERVALS * interval:
+        if silence <= ALIVE_INTERVALS * interval:
             return "alive"
-        return "lost" if age > LOST_INTERVALS * interval else "suspect"
+        return "lost" if silence > LOST_INTERVALS * interval else "suspect"
     if signs.process in ("there", "stopped"):
         return "alive"
-    return "alive" if signs.sign_age <= quiet else "lost"
+    return "alive" if silence <= quiet else "lost"
+
+
+def reason(signs: Signs, interval: float, quiet: float) -> str:
+    """How one knows that somebody is lost, in a few words: `why` of `task.expired`."""
+    if signs.process == "gone":
+        return "its session process is gone"
+    if signs.pulse_age is not None:
+        return f"it beat, and then gave no sign for {signs.silence:.0f} s; {LOST_INTERVALS * interval:g} s are allowed"
+    return f"it never beat, and gave no sign for {signs.silence:.0f} s; the quiet lease is {quiet:g} s"
+
+
+class Awake(NamedTuple):
+    """What was seen of this machine's sleep: `suspended` seconds in all since boot, `woke` (µs) when that last grew.
+
+    `woke` is 0 where it never did while somebody looked.
+    """
+
+    boot: str
+    suspended: float
+    woke: int = 0
+
+
+def look(before: Awake | None, boot: str, suspended: float, now: int) -> Awake:
+    """What is known after a look at `now` (µs). The first look at a boot only remembers."""
+    if before is None or before.boot != boot:
+        return Awake(boot, suspended)
+    if suspended - before.suspended > SUSPEND_LEAST:
+        return Awake(boot, suspended, now)
+    return before

@@ -207,7 +207,7 @@ Command = (
 )
 
 
-# Which first event a command leads to; empty: any. An idempotency key is only good for the command it was used with.
+# Which first event a command leads to. An idempotency key is only good for the command it was used with.
 EVENTS: dict[str, frozenset[str]] = {
     "Spawn": frozenset({"task.spawned"}),
     "Start": frozenset({"task.started"}),
@@ -226,7 +226,16 @@ EVENTS: dict[str, frozenset[str]] = {
     "Edit": frozenset({"task.edited"}),
     "Note": frozenset({"task.noted"}),
     "Progress": frozenset({"task.progressed"}),
-    "Undo": frozenset(),
+    "Undo": frozenset(
+        {
+            "task.cancelled",
+            "task.released",
+            "task.withdrawn",
+            "task.retried",
+            "task.assigned",
+            "task.edited",
+        }
+    ),
     "Join": frozenset({"agent.joined"}),
     "Leave": frozenset({"agent.left"}),
     "Subscribe": frozenset({"agent.subscribed"}),
@@ -481,7 +490,7 @@ def _unedit(command: Undo, task: Task) -> Draft | None:
     payload: Json = {
         name: getattr(before, name)
         for name in ("title", "body", "priority", "slug")
-        if getattr(before, name) != getattr(now, name) and getattr(before, name) is not None
+        if getattr(before, name) != getattr(now, name)
     }
     lost = [label for label in before.labels if label not in now.labels]
     gained = [label for label in now.labels if label not in before.labels]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import orjson
 
-from domain.event import Event
+from domain.event import Event, Json, format_time
 
 FOLD = 1
 
@@ -24,6 +25,18 @@ def evolve(journal: Journal | None, event: Event) -> Journal:
     return (
         Journal(now.runs + 1, now.pruned + int(event.payload["count"])) if event.type == "log.pruned" else now
     )
+
+
+def summary(name: str, times: Sequence[int]) -> Json:
+    """The payload of `log.pruned` for pulses of a name at these times (µs, in the order of the pulses)."""
+    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    return {
+        "agent": name,
+        "count": len(times),
+        "first": format_time(times[0]),
+        "last": format_time(times[-1]),
+        "longest_gap": max(0, *gaps, 0) // 1_000,
+    }
 
 
 def dump(journal: Journal) -> bytes:

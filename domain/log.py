@@ -20,14 +20,13 @@ from eventsourcing.persistence import (
     ApplicationRecorder,
     InfrastructureFactory,
     Notification,
-    StoredEvent,
 )
 
 from domain import agent, event, journal, mail, task
 from domain.blobs import check_in, preview
 from domain.draft import Draft
 from domain.event import PARENT_LIMIT, Event, Json
-from domain.names import TASK_PREFIX, task_id
+from domain.names import TASK_PREFIX, check_name, is_stored_address, task_id
 from domain.refusals import Refusal
 from domain.registry import BLOB_LIMIT, EVENT_TYPES, check_payload
 from domain.stores.tables import Executes, State, Tables
@@ -162,6 +161,7 @@ class Log:
     ) -> None:
         self._environments = {"writer": dict(writer), "reader": dict(reader)}
         self._engines: dict[str, Engine] = {}
+        self._known: set[str] = set()
         self._turns = 0
         self.replica = replica
         self.clock = clock
@@ -179,10 +179,13 @@ class Log:
 
     def close(self) -> None:
         """Close all connections. The writer's is closed in the queue (a checkpoint may happen there)."""
-        if "writer" in self._engines:
-            with self.turn():
-                self._close("writer")
-        self._close("reader")
+        try:
+            if "writer" in self._known:  # else it has no connection, and needs no turn that others may hold for long
+                with self.turn():
+                    self._close("writer")
+        finally:
+            self._close("writer")
+            self._close("reader")
 
     def _open(self, role: str) -> Engine:
         if role not in self._engines:
@@ -191,10 +194,10 @@ class Log:
         return self._engines[role]
 
     def _checked(self, role: str) -> Engine:
-        fresh = role not in self._engines
         engine = self._open(role)
-        if fresh:
+        if role not in self._known:
             engine.check_format()
+            self._known.add(role)
         return engine
 
     def _writer(self) -> Engine:
@@ -202,12 +205,12 @@ class Log:
 
         An engine that is closed as the last one on a store may tidy up, which costs more than the append itself.
         """
-        engine = self._checked("writer")
         self._checked("reader")
-        return engine
+        return self._checked("writer")
 
     def _close(self, role: str) -> None:
         engine = self._engines.pop(role, None)
+        self._known.discard(role)
         if engine:
             engine.close()
 
@@ -231,12 +234,17 @@ class Log:
         """All appends inside commit together, or not at all."""
         with self.turn():
             engine = self._writer()
-            try:
-                with engine.writing(engine.application_recorder()) as tables:
-                    yield Transaction(self, tables)
-            except BaseException:
-                self._close("writer")  # never go on with a connection that a failed commit left behind
-                raise
+            with self._committing(engine.application_recorder()) as tables:
+                yield Transaction(self, tables)
+
+    @contextmanager
+    def _committing(self, recorder: ApplicationRecorder) -> Generator[Tables]:
+        try:
+            with self._open("writer").writing(recorder) as tables:
+                yield tables
+        except BaseException:
+            self._close("writer")  # never go on with a connection that a failed commit left behind
+            raise
 
     def write(
         self,
@@ -252,9 +260,21 @@ class Log:
             return transaction.append(stream, actor, decide, retry=retry, session=session)
 
     def pulse(self, actor: str, payload: Json) -> Event:
-        """Append a sign of life to the pulses."""
+        """Append a sign of life to the pulses. Its time is that of its turn, not of the waiting before it."""
         check_payload("agent.pulse", payload, {})
-        sealed = event.seal(
+        with self.turn():
+            engine = self._writer()
+            try:
+                with engine.writing(engine.pulse_recorder()) as tables:
+                    sealed = self._seal_pulse(actor, payload)
+                    tables.add_pulse(sealed)
+            except BaseException:
+                self._close("writer")
+                raise
+        return sealed
+
+    def _seal_pulse(self, actor: str, payload: Json) -> Event:
+        return event.seal(
             {
                 "v": event.VERSION,
                 "ts": event.format_time(self.clock()),
@@ -268,14 +288,18 @@ class Log:
                 **({"session": self.session} if self.session else {}),
             }
         )
-        with self.turn():
-            engine = self._writer()
-            recorder = engine.pulse_recorder()
-            with engine.refusing():
-                last = recorder.select_events(sealed.stream, desc=True, limit=1)
-                version = last[0].originator_version + 1 if last else 1
-                recorder.insert_events([StoredEvent(sealed.stream, version, sealed.type, sealed.line)])
-        return sealed
+
+    def prune(self, before: int, actor: str) -> list[Written]:
+        """Delete the pulses from before a time (µs), but the newest of each name; what was written down of each name.
+
+        The only delete there is. Each name in a transaction of its own with its `log.pruned`: a long history does not
+        keep the others from writing.
+        """
+        pruned: list[Written] = []
+        for (stream,) in self._select("SELECT DISTINCT originator_id FROM pulses ORDER BY originator_id", ()):
+            with self.transaction() as transaction:
+                pruned += transaction.prune(stream, before, actor)
+        return pruned
 
     def pulses(self, after: int, limit: int = CHUNK) -> list[Stored]:
         """The pulses behind a position, in order."""
@@ -283,6 +307,20 @@ class Log:
         with engine.refusing():
             rows = engine.pulse_recorder().select_notifications(after, limit, inclusive_of_start=False)
         return [_stored(row, 0) for row in rows]
+
+    def pulses_of(self, name: str) -> Generator[Event]:
+        """The pulses of one name, the newest first, read as they are asked for."""
+        below, limit = None, 1
+        while True:
+            engine = self._checked("reader")
+            with engine.refusing():
+                recorder = engine.pulse_recorder()
+                rows = recorder.select_events(f"pulse/{name}", lte=below, desc=True, limit=limit)
+            for row in rows:
+                yield event.parse(row.state)
+            if len(rows) < limit:
+                return
+            below, limit = rows[-1].originator_version - 1, CHUNK
 
     def newest_pulse(self) -> int:
         """The position of the newest pulse, 0 where there is none."""
@@ -366,6 +404,7 @@ class Transaction:
     def __init__(self, log: Log, tables: Tables) -> None:
         self._log = log
         self._tables = tables
+        self._fresh: dict[str, Event] = {}  # appended here; no reader can see them yet
 
     def append(
         self,
@@ -388,8 +427,28 @@ class Transaction:
         if stream is None:
             return self._append_new(actor, decide, retry, session)
         state = self._load(stream)
-        seen = Seen(stream, state, self._tables.state(stream).version, lambda: self._log.stream(stream))
+        seen = Seen(stream, state, self._tables.state(stream).version, lambda: self._history(stream))
         return self._store(seen, actor, decide(seen), retry.key if retry else "", session)
+
+    def prune(self, stream: str, before: int, actor: str) -> list[Written]:
+        """Delete a name's pulses from before a time (µs) and write that down; nothing where there is none."""
+        times: list[int] = []
+        last = 0
+        while chunk := self._old_pulses(stream, last, before):
+            times += [moment for _, moment in chunk]
+            last = chunk[-1][0]
+        if not times:
+            return []
+        self._tables.delete_pulses(stream, last)
+        payload = journal.summary(stream.partition("/")[2], times)
+        return [self.append("log", actor, lambda _: [Draft("log.pruned", payload, {})])]
+
+    def _old_pulses(self, stream: str, after: int, before: int) -> list[tuple[int, int]]:
+        """Versions and times of the pulses behind a version, as far as they are from before a time."""
+        rows = self._tables.pulses(stream, after, CHUNK)
+        found = [(version, event.parse_time(event.parse(state).ts)) for version, state in rows]
+        young = next((place for place, (_, moment) in enumerate(found) if moment >= before), len(found))
+        return found[:young]
 
     def replay(self, actor: str, retry: Retry) -> Written | None:
         """What an earlier command with this key came to, or None where the key is new."""
@@ -416,11 +475,16 @@ class Transaction:
         raise Refusal("internal", "no free id in 100 draws")
 
     def _replayed(self, first: str, stream: str | None, retry: Retry) -> Written:
-        found = event.parse(self._log.lines(self._tables.position(first) - 1, 1)[0].state)
+        found = self._fresh.get(first) or self._log.event(first)
+        if found is None:
+            raise Refusal("corrupt", f"the event {first[:12]} of key {retry.key!r} is missing", event=first)
         if not retry.matches(stream, found):
             message = f"key {retry.key!r} already belongs to {found.type} on {found.subject}"
             raise Refusal("key-reuse", message, "Use a new key for a new command.", event=found.id)
         return Written((found,), self._load(found.stream), replayed=True)
+
+    def _history(self, stream: str) -> list[Event]:
+        return self._log.stream(stream) + [item for item in self._fresh.values() if item.stream == stream]
 
     def _load(self, stream: str) -> Any:
         kind = FOLDS[stream.partition("/")[0]]
@@ -446,6 +510,7 @@ class Transaction:
             state, version, key = kind.evolve(state, sealed), version + 1, ""
             arrived = max(self._log.clock(), self._tables.newest_arrival())
             self._tables.append(sealed, version, arrived)
+            self._fresh[sealed.id] = sealed
             events.append(sealed)
         if events:
             self._tables.put_state(seen.stream, State(version, kind.dump(state), kind.FOLD))
@@ -454,8 +519,8 @@ class Transaction:
     def _seal(self, stream: str, actor: str, draft: Draft, key: str, session: str) -> Event:
         payload, blobs = check_in(draft.type, draft.payload, self._log.blob_limit)
         check_payload(draft.type, payload, draft.on)
-        for blob in blobs:
-            self._tables.put_blob(blob)
+        if not is_stored_address(draft.to):
+            raise Refusal("bad-name", f"{draft.to[:80]!r} is no address", "Example: bob, +ops, all.")
         heads = self._tables.heads(stream)[:PARENT_LIMIT]
         chain = self._tables.chain(self._log.replica)
         optional = {
@@ -464,11 +529,11 @@ class Transaction:
             "session": session,
             "prev": chain.id,
         }
-        return event.seal(
+        sealed = event.seal(
             {
                 "v": event.VERSION,
                 "ts": event.after(self._log.clock(), max((head.ts for head in heads), default="")),
-                "from": actor,
+                "from": check_name(actor),
                 "to": draft.to,
                 "type": draft.type,
                 "stream": stream,
@@ -479,6 +544,9 @@ class Transaction:
                 **{name: value for name, value in optional.items() if value},
             }
         )
+        for blob in blobs:  # only now: an event that is too large leaves no blob behind
+            self._tables.put_blob(blob)
+        return sealed
 
 
 def _fold(kind: Fold, events: Sequence[Event]) -> Any:

@@ -10,7 +10,6 @@ The lock is a file of its own and not the live file: it must also hold while som
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -23,6 +22,8 @@ from domain.stores import queue
 from export.findings import Finding
 
 if TYPE_CHECKING:
+    from eventsourcing.persistence import Notification
+
     from domain.log import Log
 
 CHUNK = 1_000
@@ -101,13 +102,18 @@ class LiveFile:
         except _EditedError as edited:
             return Fed(0, Finding("live-edited", self.path, edited.message, _REBUILD, offset=edited.offset))
         except _StoppedError as stopped:
-            message = f"{self.path} could not be written: {os.strerror(stopped.errno)}"
-            return Fed(stopped.written, Finding("live-unwritable", self.path, message, _LATER))
+            return Fed(stopped.written, self._unwritable(stopped.error))
+        except OSError as error:
+            return Fed(0, self._unwritable(error))
         except Refusal as refusal:
             code = _REMARKS.get(refusal.code)
             if code is None:
                 raise
             return Fed(0, Finding(code, self.path, refusal.message, refusal.hint))
+
+    def _unwritable(self, error: OSError) -> Finding:
+        message = f"{self.path} could not be written: {error.strerror}"
+        return Finding("live-unwritable", self.path, message, _LATER)
 
     @contextmanager
     def _opened(self) -> Generator[int]:
@@ -144,9 +150,12 @@ class LiveFile:
             raise _EditedError(end.line_offset, f"the last line of {self.path} is no event of this log")
         return position
 
-    def _check_lines(self, end: _End, stored: Sequence[bytes]) -> None:
-        """The last two lines must be the log's, one after the other: this also finds an old line pasted at the end."""
-        if end.lines != list(stored[-2:]):
+    def _check_lines(self, end: _End, stored: list[bytes]) -> None:
+        """The last two lines must be the log's, one after the other: this also finds an old line pasted at the end.
+
+        A log may skip a position (PostgreSQL does, after a transaction that failed); then `stored` has the last only.
+        """
+        if end.lines[-len(stored) :] != stored:
             raise _EditedError(end.line_offset, f"the last lines of {self.path} are not those of the log")
 
     def _append(self, descriptor: int, end: _End, new: list[bytes], last: int) -> int:
@@ -158,7 +167,7 @@ class LiveFile:
             try:
                 _write(descriptor, data[len(torn) :])
             except OSError as error:
-                raise _StoppedError(error.errno or errno.EIO, written) from error
+                raise _StoppedError(error, written) from error
             written, torn = written + len(new), b""
             rows = self._log.lines(last, self._chunk)
             new, last = [row.state for row in rows], rows[-1].id if rows else last
@@ -195,7 +204,7 @@ class LiveFile:
         except OSError as error:
             return [Finding("live-unreadable", self.path, f"{self.path} cannot be read: {error.strerror}")]
         try:
-            return list(self._compare(descriptor, progress))
+            return list(self._compare(descriptor, progress))[:FINDING_LIMIT]
         finally:
             os.close(descriptor)
 
@@ -211,8 +220,8 @@ class LiveFile:
                 return
             if progress and number % self._chunk == 0:
                 progress(offset, size)
-        behind = self._log.position() - expected.position
-        if behind > 0:
+        behind = expected.skip()
+        if behind:
             message = f"{behind} events of the log are not in {self.path} yet"
             yield Finding("live-behind", self.path, message, "The next command appends them.", number)
 
@@ -226,50 +235,53 @@ class _Expected:
     def __init__(self, log: Log, chunk: int) -> None:
         self._log = log
         self._chunk = chunk
-        self._lines: list[bytes] = []
+        self._rows: Sequence[Notification] = []
         self._next = 0
-        self.position = 0
+        self._position = 0
 
     def judge(self, line: bytes) -> list[Judgement]:
         """What is wrong with this line (its newline included, if it has one)."""
-        text = line.removesuffix(b"\n")
-        expected = self._peek()
-        if text == expected and text != line:
-            self._advance(self.position + 1)
-            return []
+        text, row = line.removesuffix(b"\n"), self._peek()
         if text == line:
-            torn = expected is not None and expected.startswith(text)
+            torn = row is not None and row.state.startswith(text)
             return [("live-torn", "the last line is not complete", "")] if torn else [_changed(text)]
+        if row and text == row.state:
+            self._take(row)
+            return []
         event_id = stated_id(text)
         position = self._log.position_of(event_id) if event_id else 0
         if not position:
             return [("live-unknown", f"no event of this log: {text[:40]!r}", event_id)]
+        if position <= self._position:
+            return [("live-repeated", f"event {event_id[:12]} stands here again, or too late", event_id)]
         return self._judge_known(text, event_id, position)
 
     def _judge_known(self, text: bytes, event_id: str, position: int) -> list[Judgement]:
         found: list[Judgement] = []
-        if position <= self.position:
-            return [("live-repeated", f"event {event_id[:12]} stands here again, or too late", event_id)]
-        if position > self.position + 1:
-            missing = position - self.position - 1
+        missing = self.skip(position)
+        if missing:
             found.append(("live-missing", f"{missing} events before {event_id[:12]} are missing", event_id))
-            self._advance(position - 1)
-        if text != self._peek():
-            found.append(_changed(text))
-        self._advance(position)
+        row = self._peek()
+        if row:
+            found += [] if text == row.state else [_changed(text)]
+            self._take(row)
         return found
 
-    def _peek(self) -> bytes | None:
-        if self._next >= len(self._lines):
-            self._lines = [row.state for row in self._log.lines(self.position, self._chunk)]
-            self._next = 0
-        return self._lines[self._next] if self._lines else None
+    def skip(self, position: int | None = None) -> int:
+        """Leave out the events before a position, or all that are left; how many these were."""
+        skipped = 0
+        while (row := self._peek()) and (position is None or row.id < position):
+            self._take(row)
+            skipped += 1
+        return skipped
 
-    def _advance(self, position: int) -> None:
-        self._next += position - self.position
-        if self._next > len(self._lines):
-            self._lines, self._next = [], 0
-        self.position = position
+    def _peek(self) -> Notification | None:
+        if self._next >= len(self._rows):
+            self._rows, self._next = self._log.lines(self._position, self._chunk), 0
+        return self._rows[self._next] if self._rows else None
+
+    def _take(self, row: Notification) -> None:
+        self._position, self._next = row.id, self._next + 1
 
 
 def _changed(text: bytes) -> Judgement:
@@ -281,11 +293,11 @@ _LATER = "Nothing is lost: the next command that can write appends the rest."
 
 
 class _StoppedError(Exception):
-    """The disk gave up in the middle of an append."""
+    """The disk gave up after so many lines."""
 
-    def __init__(self, number: int, written: int) -> None:
-        super().__init__(os.strerror(number))
-        self.errno = number
+    def __init__(self, error: OSError, written: int) -> None:
+        super().__init__(str(error))
+        self.error = error
         self.written = written
 
 

@@ -5,13 +5,15 @@ Times are arrivals at this store, in microseconds since 1970; those of pulses ar
 
 from __future__ import annotations
 
+import math
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from domain.agent import ProcessState, Signs, Verdict, verdict
+from domain.agent import ProcessState, Signs, Standing, verdict
 from domain.event import Event, Json, parse_time
 from projections import tasks
 from projections.handler import Table, View
@@ -41,6 +43,9 @@ _COLUMNS = (
     "host",
     "pid",
     "progress_at",
+    "left_at",
+    "replica",
+    "pruned_pulse",
 )
 
 
@@ -54,6 +59,8 @@ def _create_agents(database: Database) -> None:
         "session_at",
         "pid",
         "progress_at",
+        "left_at",
+        "pruned_pulse",
     }
     columns: dict[str, Any] = {name: int if name in numbers else str for name in _COLUMNS}
     database.table("agents").create(columns, pk="name", not_null={"person", "events"})
@@ -68,19 +75,24 @@ class _Handler:
         return len(self._rows)
 
     def apply(self, events: Sequence[Stored]) -> None:
-        self._load({stored.event.sender for stored in events})
+        self._load({stored.event.sender for stored in events} | set(_pruned(events)))
         for stored in events:
             event = stored.event
             row = self._rows[event.sender]
             row["events"] += 1
             row["last_seen"] = stored.arrived
             row["last_type"] = event.type
+            row["replica"] = event.replica
             if row["first_seen"] is None:
                 row["first_seen"] = stored.arrived
             if event.type in _SESSION:
                 _begin_session(row, event, stored.arrived)
+            elif event.type == "agent.left":
+                row["left_at"] = stored.arrived
             if event.type in _PROGRESS:
                 row["progress_at"] = stored.arrived
+        for name, moment in _pruned(events).items():
+            self._rows[name]["pruned_pulse"] = moment
 
     def apply_pulses(self, pulses: Sequence[Stored]) -> None:
         newest = {stored.event.sender: stored.event.ts for stored in pulses}
@@ -111,11 +123,22 @@ _ONE = f"SELECT {_AGENT} FROM agents WHERE name = ?"  # noqa: S608
 _EVERYBODY = f"SELECT {_AGENT} FROM agents ORDER BY name"  # noqa: S608
 
 
+def _pruned(events: Sequence[Stored]) -> dict[str, int]:
+    """When the newest of the pulses was that `log.pruned` speaks of, by name.
+
+    A clone that gets the log without the pulses knows that much of them. It stands in a column of its own: events and
+    pulses are folded side by side, and one column would hold what came last.
+    """
+    pruned = [stored.event.payload for stored in events if stored.event.type == "log.pruned"]
+    return {payload["agent"]: parse_time(payload["last"]) for payload in pruned}
+
+
 def _begin_session(row: Row, event: Event, arrived: int) -> None:
     """The newest of these events says which process the name works in now, or that it is not known."""
     process: Json | None = event.payload.get("process") or None
     host, pid = (process.get("host"), process.get("pid")) if process else (None, None)
     row["session_at"] = arrived
+    row["left_at"] = None
     row["process"] = orjson.dumps(process, option=orjson.OPT_SORT_KEYS).decode() if process else None
     row["host"] = host if isinstance(host, str) else None
     row["pid"] = pid if isinstance(pid, int) else None
@@ -141,17 +164,12 @@ def signs(row: Row, now: int, process_state: Callable[[Json], str]) -> Signs:
     Only a pulse since the newest session began counts: who beat yesterday and works without beating today is judged
     by its process, not by yesterday's interval.
     """
-    pulse, since, process = row["last_pulse"], row["session_at"], row["process"]
+    pulse, since, process = _newest_pulse(row), row["session_at"], row["process"]
     beats = pulse is not None and (since is None or pulse >= since)
     state = process_state(process) if process else "unknown"
     return Signs(
-        _age(row["last_seen"], now), _age(pulse, now) if beats else None, cast("ProcessState", state)
+        age(row["last_seen"], now), age(pulse, now) if beats else None, cast("ProcessState", state)
     )
-
-
-def judge(row: Row, now: int, interval: float, quiet: float, process_state: Callable[[Json], str]) -> Verdict:
-    """Alive, suspect or lost, by the one rule in `domain.agent`; `interval` and `quiet` in seconds."""
-    return verdict(signs(row, now, process_state), interval, quiet)
 
 
 def roster(
@@ -160,20 +178,30 @@ def roster(
     interval: float,
     quiet: float,
     process_state: Callable[[Json], str],
+    *,
+    woke: float = math.inf,
+    replica: str = "",
+    claims: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Row]:
     """Everybody, by name: verdict, ages in whole seconds (None: never), tasks held (WORKING first, at most TASKS_SHOWN).
 
-    `now` in microseconds, `interval` and `quiet` in seconds; `process_state` looks at a recorded process.
+    `now` in microseconds, `interval`, `quiet` and `woke` in seconds; `process_state` looks at a recorded process.
+    Where this `replica` is named, who wrote last through another one is `remote`. `claims`: the verdict on each task's
+    claim (`projections.liveness`): a name that came back may still hold a task that its lost session left behind.
     """
     holding = tasks.held(connection)
-    found = connection.execute(_EVERYBODY).fetchall()
-    return [
-        _shown(row, judge(row, now, interval, quiet, process_state), holding.get(row["name"], []), now)
-        for row in map(_named, found)
-    ]
+    found: list[Row] = []
+    for row in map(_named, connection.execute(_EVERYBODY)):
+        judged: Standing = verdict(signs(row, now, process_state), interval, quiet, woke)
+        if row["left_at"] is not None:
+            judged = "left"
+        elif replica and row["replica"] not in (None, replica):
+            judged = "remote"
+        found.append(_shown(row, judged, holding.get(row["name"], []), now, claims))
+    return found
 
 
-def _shown(row: Row, judged: Verdict, holding: list[Row], now: int) -> Row:
+def _shown(row: Row, judged: Standing, holding: list[Row], now: int, claims: Mapping[str, str]) -> Row:
     return {
         "name": row["name"],
         "person": row["person"],
@@ -181,14 +209,22 @@ def _shown(row: Row, judged: Verdict, holding: list[Row], now: int) -> Row:
         "joined": row["joined"],
         "last_seen": _seconds(row["last_seen"], now),
         "last_type": row["last_type"],
-        "last_pulse": _seconds(row["last_pulse"], now),
+        "last_pulse": _seconds(_newest_pulse(row), now),
         "progress": _seconds(row["progress_at"], now),
-        "tasks": [{name: task[name] for name in ("id", "title", "state")} for task in holding[:TASKS_SHOWN]],
+        "tasks": [
+            {name: task[name] for name in ("id", "title", "state")} | {"verdict": claims.get(task["id"])}
+            for task in holding[:TASKS_SHOWN]
+        ],
         "more_tasks": max(0, len(holding) - TASKS_SHOWN),
         "host": row["host"],
         "pid": row["pid"],
         "events": row["events"],
     }
+
+
+def _newest_pulse(row: Row) -> int | None:
+    moment: int | None = row["last_pulse"] if row["last_pulse"] is not None else row["pruned_pulse"]
+    return moment
 
 
 def _named(values: Sequence[Any]) -> Row:
@@ -198,7 +234,7 @@ def _named(values: Sequence[Any]) -> Row:
     return row
 
 
-def _age(moment: int | None, now: int) -> float:
+def age(moment: int | None, now: int) -> float:
     """Seconds since the moment; no sign at all is older than anything."""
     return max(0.0, (now - moment) / 1_000_000) if moment is not None else float("inf")
 

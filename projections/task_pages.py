@@ -18,8 +18,6 @@ from domain.names import TASK_PREFIX, is_task_id
 from domain.refusals import Refusal
 from domain.task import STATES
 
-HOLD = "hold"
-
 Row = dict[str, Any]
 Key = tuple[int, str, str]
 

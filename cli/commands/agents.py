@@ -2,44 +2,54 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cli.call import Call
 from cli.grammar import command
 from cli.output import Answer, Columns
 from cli.text import age
 
-if TYPE_CHECKING:
-    from domain.agent import ProcessState
-
 
 @command("agents", "crewlog agents")
 def agents(call: Call) -> None:
-    """List everyone seen here. Who is alive, suspect or lost, the last sign of life, the tasks held."""
+    """List everyone seen here. Name, kind, alive or not, last sign of life, last progress, tasks held, host and pid.
+
+    `suspect`: two beats are missing. `lost`: `crewlog reap` takes what it holds. `left` said so; `remote` works through
+    another clone. A hung command beats on: its progress gets old.
+    """
+    from cli.reaping import judge_all, rule
     from projections.agents import roster
 
     store = call.store
-    store.views.catch_up()
+    claims = {judged.held.task: judged.verdict for judged in judge_all(call)}
+    by = rule(call)
     rows = roster(
         store.views.connection,
-        call.shell.clock(),
-        store.config.interval,
-        store.config.quiet,
-        _state_of,
+        by.now,
+        by.interval,
+        by.quiet,
+        by.process_state,
+        woke=by.woke,
+        replica=store.replica,
+        claims=claims,
     )
     columns = Columns()
     for row in rows:
-        held = " ".join(task["id"] for task in row["tasks"]) or "-"
-        kind = "person" if row["person"] else "agent"
-        seen = min(seconds for seconds in (row["last_seen"], row["last_pulse"]) if seconds is not None)
-        columns.add(row["name"], kind, row["verdict"], f"{age(seen)} ago", held)
+        columns.add(*_cells(row))
     remarks = [] if rows else ["nobody yet"]
     call.answer(Answer({"agents": rows, "more": 0}, columns.lines(), [row["name"] for row in rows], remarks))
 
 
-def _state_of(recorded: dict[str, Any]) -> ProcessState:
-    from cli.process import process_state
-    from domain.process import Process
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    kind = "person" if row["person"] else "agent"
+    signs = [seconds for seconds in (row["last_seen"], row["last_pulse"]) if seconds is not None]
+    progress = f"progress {age(row['progress'])} ago" if row["progress"] is not None else "-"
+    held = " ".join(_task(task) for task in row["tasks"]) or "-"
+    more = f" and {row['more_tasks']} more" if row["more_tasks"] else ""
+    where = f"{row['host'] or ''}:{row['pid']}" if row["pid"] else "-"
+    return row["name"], kind, row["verdict"], f"{age(min(signs))} ago", progress, where, held + more
 
-    process = Process.from_dict(recorded)
-    return process_state(process) if process else "unknown"
+
+def _task(task: dict[str, Any]) -> str:
+    doubt = f" ({task['verdict']})" if task["verdict"] not in (None, "alive") else ""
+    return f"{task['id']} {task['state']}{doubt}"

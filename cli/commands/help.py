@@ -11,7 +11,7 @@ from cli.grammar import MODULES, command, load
 from cli.output import Answer
 from domain.refusals import Refusal
 
-TOPICS = ("states", "exit-codes", "errors")
+TOPICS = ("agents", "states", "exit-codes", "errors")
 
 
 @command("help", "crewlog help states\ncrewlog help spawn")
@@ -20,14 +20,20 @@ def help_(
     topic: Annotated[
         str | None,
         typer.Argument(
-            metavar="[TOPIC]", help="A command, or states, exit-codes, errors.", show_default=False
+            metavar="[TOPIC]", help="agents, states, exit-codes, errors, or a command.", show_default=False
         ),
     ] = None,
+    snippet: Annotated[
+        bool,
+        typer.Option("--snippet", help="With agents: the lines for an AGENTS.md.", show_default=False),
+    ] = False,
 ) -> None:
-    """Explain a command or a topic. Topics are the task machine, exit codes and error codes."""
+    """Explain a topic or a command. Topics are the agents' contract, the task machine, exit codes, error codes."""
     from cli import topics
 
-    if topic in MODULES:
+    if topic == "agents":
+        lines = topics.agents(snippet=snippet)
+    elif topic in MODULES:
         lines = command_help(topic).split("\n")
     elif topic == "states":
         lines = topics.states()

@@ -32,13 +32,14 @@ def init(
 ) -> None:
     """Make a store here. In a git repository it stands in the main worktree, kept out of your commits."""
     home = _home(call, directory)
+    stated = _stated(call)
     existed = os.path.exists(os.path.join(home.path, DATABASE))
     _make_folder(home.path)
     store = Store(home.path, call.shell, "")
     call._keep(store)  # noqa: SLF001 - the call closes it
     _make_files(store, home)
-    me = _me(call, store)
-    joined = _join_as_person(store, me) if me else False
+    me = _me(call, store, stated)
+    joined = _join_as_person(store, stated or me) if me else False
     remarks = store.after_write()
     data = {
         "store": home.path,
@@ -52,6 +53,7 @@ def init(
     lines += (
         [f"you are {me} on this terminal"] if me else ["nobody joined: `crewlog join NAME` says who you are"]
     )
+    lines += [f"{stated} joined as a person"] if joined and stated not in ("", me) else []
     lines += [] if existed and not joined else ['next: crewlog spawn "What is to be done"']
     call.answer(Answer(data, lines, [home.path], remarks))
 
@@ -60,7 +62,9 @@ def _home(call: Call, directory: str | None) -> place.Located:
     folder = os.path.join(call.shell.cwd, directory) if directory else call.shell.cwd
     if directory and not os.path.isdir(folder):
         raise Refusal("not-found", f"there is no directory {directory}", "Make it first.", path=folder)
-    return place.home_for_init(folder, call.shell.environ, call.options.store)
+    if directory and call.options.store is not None:
+        raise Refusal("usage", "give DIR or --store, not both", f"crewlog init {directory}")
+    return place.home_for_init(folder, {} if directory else call.shell.environ, call.options.store)
 
 
 def _make_folder(path: str) -> None:
@@ -71,6 +75,11 @@ def _make_folder(path: str) -> None:
         os.mkdir(path, 0o700)
     except FileExistsError:
         place.guard(path)
+    except FileNotFoundError as error:
+        parent = os.path.dirname(path)
+        raise Refusal(
+            "not-found", f"there is no directory {parent}", "Make it first.", path=parent
+        ) from error
     except OSError as error:
         raise unwritable(error, path) from error
 
@@ -85,17 +94,23 @@ def _make_files(store: Store, home: place.Located) -> None:
         exclude(git.common_dir, "/" + os.path.relpath(home.path, git.main_worktree) + "/")
 
 
-def _me(call: Call, store: Store) -> str:
+def _stated(call: Call) -> str:
+    if call.options.as_ is not None:
+        return check_name(call.options.as_)
+    name = call.shell.environ.get("CREWLOG_AGENT", "")
+    return check_name(name, "CREWLOG_AGENT") if name else ""
+
+
+def _me(call: Call, store: Store, stated: str) -> str:
     """Who `me` is here: as it was, else as stated, else on a terminal the login name."""
     known = place.read_local(store.folder).get("me", "")
-    stated = call.options.as_ or call.shell.environ.get("CREWLOG_AGENT", "")
-    if stated:
-        check_name(stated)
-    if not stated and not known and call.shell.interactive:
+    if known:
+        return known
+    if not stated and call.shell.interactive:
         stated = near_name(call.shell.environ.get("USER", "") or call.shell.environ.get("LOGNAME", ""))
-    if stated and not known:
+    if stated:
         place.write_local(store.folder, {"me": stated})
-    return known or stated
+    return stated
 
 
 def _join_as_person(store: Store, name: str) -> bool:

@@ -60,7 +60,7 @@ def finish_claim(call: Call, written: Written, print_: str | None) -> None:
     claim = written.events[0].id
     worktree = bind(call, call.actor, written.state.card.id, claim)
     folder = worktree or call.shell.cwd
-    answered = answer(call, written, said=[f"  claim {claim}"], dir=folder)
+    answered = answer(call, written, said=[f"  claim {claim}"], claim=claim, dir=folder)
     if print_ and not call.options.json:
         value = {"dir": folder, "task": written.state.card.id, "claim": claim}[print_]
         answered = Answer(answered.data, [value], [value], answered.remarks)

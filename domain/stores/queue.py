@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from domain.refusals import Refusal
@@ -33,7 +33,8 @@ def turn(path: str, wait: float = WAIT, *, name_holder: bool = True) -> Generato
     try:
         _wait(descriptor, path, wait)
         if name_holder:
-            os.pwrite(descriptor, f"{os.getpid():<10}\n".encode(), 0)
+            with suppress(OSError):  # a full disk is for the store itself to report
+                os.pwrite(descriptor, f"{os.getpid():<10}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)
@@ -89,16 +90,23 @@ def _wait(descriptor: int, path: str, wait: float) -> None:
 
 
 def _wait_by_alarm(descriptor: int, wait: float) -> bool:
+    waiting = True
+
     def ring(_signum: int, _frame: FrameType | None) -> None:
-        raise _Timeout
+        nonlocal waiting
+        if waiting:
+            waiting = False
+            raise _Timeout
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, wait)
     try:
+        # It rings again: the first alarm may come before flock begins. 0 would switch it off.
+        signal.setitimer(signal.ITIMER_REAL, max(wait, _POLL), _POLL)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     except _Timeout:
         return False
     finally:
+        waiting = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     return True

@@ -184,7 +184,7 @@ class Factory(SQLiteFactory):
         return int(cursor.fetchone()[0])
 
     @contextmanager
-    def writing(self, recorder: Recorder) -> Generator[tables.Tables]:
+    def writing(self, recorder: SQLiteApplicationRecorder) -> Generator[tables.Tables]:
         """A transaction that holds the write lock from its beginning to its commit."""
         with self.refusing(), self.datastore.transaction(commit=True) as cursor:
 

@@ -125,6 +125,32 @@ class Tables:
         run("INSERT INTO stream_heads (stream, id, ts) VALUES (?, ?, ?)", (event.stream, event.id, event.ts))
         return position
 
+    def append_pulse(self, event: Event) -> int:
+        """Store a sign of life as the newest of its stream and return its position among the pulses."""
+        statement = "SELECT MAX(originator_version) FROM pulses WHERE originator_id = ?"
+        version = (self._one(statement, event.stream)[0] or 0) + 1
+        return self._insert([StoredEvent(event.stream, version, event.type, event.line)])[0]
+
+    def add_pulse(self, pulse: Event) -> None:
+        """Store the sealed pulse as the next one of its name."""
+        row = self._one("SELECT max(originator_version) FROM pulses WHERE originator_id = ?", pulse.stream)
+        self._insert([StoredEvent(pulse.stream, (row[0] or 0) + 1, pulse.type, pulse.line)])
+
+    def pulses(self, stream: str, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """Version and bytes of a name's pulses behind a version, oldest first, never the newest one."""
+        self._cursor.execute(
+            "SELECT originator_version, state FROM pulses WHERE originator_id = ? AND originator_version > ?"
+            " AND originator_version < (SELECT max(originator_version) FROM pulses WHERE originator_id = ?)"
+            " ORDER BY originator_version LIMIT ?",
+            (stream, after, stream, limit),
+        )
+        return [(row[0], bytes(row[1])) for row in self._cursor.fetchall()]
+
+    def delete_pulses(self, stream: str, until: int) -> None:
+        """Delete a name's pulses up to and with a version."""
+        statement = "DELETE FROM pulses WHERE originator_id = ? AND originator_version <= ?"
+        self._cursor.execute(statement, (stream, until))
+
     def put_state(self, stream: str, state: State) -> None:
         """Keep the folded state of the stream."""
         self._cursor.execute(

@@ -69,15 +69,20 @@ class Crew:
 
     def do(self, line: str, **more: Any) -> Any:
         """Run a line that must succeed, with `--json`, and return its answer."""
-        result = self.run(*shlex.split(line), "--json", **more)
+        result = self.run("--json", *shlex.split(line), **more)
         assert result.code == 0, (line, result)
         return result.json
 
     def refused(self, line: str, **more: Any) -> Any:
         """Run a line that must be refused, with `--json`, and return the error with its exit code."""
-        result = self.run(*shlex.split(line), "--json", **more)
+        result = self.run("--json", *shlex.split(line), **more)
         assert result.code != 0, (line, result)
         return {**result.error, "exit": result.code}
+
+    @staticmethod
+    def words(line: str) -> list[str]:
+        """The line as a shell would split it."""
+        return shlex.split(line)
 
     def spawn(self, title: str = "Greet by name", more: str = "") -> str:
         """Spawn a task as zoe and return its id."""
@@ -87,12 +92,25 @@ class Crew:
         """Start a task and return the claim."""
         return str(self.do(f"start {task} --as {name}")["claim"])
 
+    def state(self, task: str) -> str:
+        """The state of a task."""
+        return str(self.do(f"show {task}")["task"]["state"])
+
+    def events(self, task: str) -> list[str]:
+        """The types of a task's events, oldest first."""
+        return [event["type"] for event in self.do(f"show {task}")["events"]]
+
     def submitted(self, title: str = "Greet by name") -> tuple[str, str]:
         """Bring a task to IN_REVIEW, handed in by ada; its id and her claim."""
         task = self.spawn(title)
         claim = self.start(task)
         self.do(f"done {task} --as ada --claim {claim}")
         return task, claim
+
+
+def why(refused: Any) -> tuple[str, int]:
+    """The code of a refusal and the exit code that goes with it."""
+    return refused["code"], refused["exit"]
 
 
 @pytest.fixture

@@ -172,7 +172,7 @@ def _command(step: Step, now: Task) -> Command:
 # --- soups -------------------------------------------------------------------------------------------------------
 
 STREAMS = ("t-22222222", "t-33333333", "t-44444444")
-SOUP_TYPES = (*task.BY_EVENT, "task.dreamt", "agent.joined", "mail.sent")
+SOUP_TYPES = (*task.BY_EVENT, "task.dreamt", "agent.joined", "mail.dreamt")
 
 
 class Drop(NamedTuple):

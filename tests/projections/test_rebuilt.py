@@ -224,7 +224,7 @@ def test_an_event_that_cannot_be_folded_is_kept_with_its_reason(store: SqliteSto
         pot.add("task.merged", STREAMS[0]),
         pot.add("task.dreamt", STREAMS[0]),
         pot.add("task.spawned", STREAMS[1]),
-        pot.add("mail.sent", "m-1"),
+        pot.add("mail.dreamt", "m-1"),
     ]
     pot.version = 2
     bad.append(pot.add("task.noted", STREAMS[0], text="from the future"))

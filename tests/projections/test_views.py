@@ -21,7 +21,7 @@ from domain.refusals import Refusal
 from domain.stores import queue
 from projections import database, folding
 from projections.views import Views, open_views
-from tests.projections.histories import ACTORS, SOUP_TYPES, STREAMS, Crew, Drop, Pot, some_steps
+from tests.projections.histories import ACTORS, STREAMS, Crew, Drop, Pot, some_steps
 from tests.projections.workers import NOBODY, as_nobody, expected, on_a_full_disk, read_without, titles
 from tests.support.processes import alone
 from tests.support.stores import SqliteStore, new_stream
@@ -96,41 +96,53 @@ def test_the_names_of_the_tables_are_those_that_the_hash_reads(busy: Log, views:
 def test_the_hash_sees_every_table(store: SqliteStore, busy: Log, views: Views) -> None:
     views.catch_up()
     seen = {views.state_hash()}
-    for table in views.tables():
+    filled = [name for name in views.tables() if views.connection.execute(f"SELECT 1 FROM {name}").fetchone()]  # noqa: S608
+    assert {"checkpoint", "tasks", "task_labels", "links", "counts", "agents"} <= {*filled}
+    for table in filled:
         with closing(sqlite3.connect(path_of(store), isolation_level=None)) as other:
             other.execute(f"DELETE FROM {table} WHERE rowid = (SELECT max(rowid) FROM {table})")  # noqa: S608
-        if table != "skipped":
-            assert views.state_hash() not in seen, table
-            seen.add(views.state_hash())
+        assert views.state_hash() not in seen, table
+        seen.add(views.state_hash())
 
 
-def test_a_changed_view_needs_a_new_version(store: SqliteStore, views: Views) -> None:
-    """When this fails: raise LAYOUT in projections.folding (or FOLD in domain.task), then write the new digests here."""
+# What each view makes of the same events. Another digest is another LAYOUT in projections.folding (or FOLD in domain).
+CONTENTS = {"tasks": "8530c305c866", "agents": "26647cf97b76"}
+
+
+@pytest.mark.parametrize("name", CONTENTS)
+def test_a_view_whose_contents_change_needs_a_new_version(
+    name: str, store: SqliteStore, views: Views
+) -> None:
     chance = random.Random(1)
-    kinds = ("task.spawned", "task.started", "task.submitted", *SOUP_TYPES)
-    Pot(store).pour(
-        [
-            Drop(
-                chance.choice(kinds),
-                chance.choice(STREAMS),
-                chance.choice(ACTORS),
-                fits=True,
-                way=chance.randrange(2**16),
-            )
-            for _ in range(300)
-        ]
-    )
+    kinds = [
+        f"task.{verb}"
+        for verb in ("spawned", "started", "started", "submitted", "approved", "merged", "edited")
+    ]
+    kinds += ["task.rejected", "task.released", "task.cancelled", "task.noted", "task.dreamt", "agent.joined"]
+    drops = [
+        Drop(
+            chance.choice(kinds),
+            chance.choice(STREAMS),
+            chance.choice(ACTORS),
+            fits=True,
+            way=chance.randrange(2**16),
+        )
+        for _ in range(300)
+    ]
+    Pot(store).pour(drops)
     views.catch_up()
-    indexes = views.connection.execute(
-        "SELECT m.tbl_name, m.name, i.name FROM sqlite_master m JOIN pragma_index_info(m.name) i"
-        " WHERE m.type = 'index' AND m.name NOT LIKE '%sqlite%' ORDER BY m.name, i.seqno"
-    )
-    digest = sha256(repr(indexes.fetchall()).encode()).hexdigest()
-    assert (folding.VERSION, digest[:12], views.state_hash()[:12]) == (
-        1_001_001,
-        "c92d44022dc9",
-        "a018cd68f52f",
-    )
+    (view,) = (view for view in folding.VIEWS if view.name == name)
+    digest = sha256()
+    for table in view.tables:
+        rows = views.connection.execute(f"SELECT * FROM {table.name} ORDER BY {table.order}")  # noqa: S608
+        columns = [column[0] for column in rows.description]
+        indexes = views.connection.execute(
+            "SELECT m.name, i.name FROM sqlite_master m JOIN pragma_index_info(m.name) i"
+            " WHERE m.type = 'index' AND m.tbl_name = ? AND m.name NOT LIKE 'sqlite%' ORDER BY m.name, i.seqno",
+            (table.name,),
+        )
+        digest.update(repr((columns, rows.fetchall(), indexes.fetchall())).encode())
+    assert digest.hexdigest()[:12] == CONTENTS[name]
 
 
 # --- deleted, outdated, damaged ----------------------------------------------------------------------------------
@@ -326,7 +338,8 @@ def test_what_a_killed_rebuild_left_behind_is_removed_by_the_next_write(
     store: SqliteStore, busy: Log, views: Views
 ) -> None:
     left = os.path.join(store.folder, "views.new.db")
-    for make in (views.catch_up, lambda: views.rebuild().events):
+    makers: list[Callable[[], int]] = [views.catch_up, lambda: views.rebuild().events]
+    for make in makers:
         with open(left, "wb") as file:
             file.write(b"half a database")
         assert make() > 0

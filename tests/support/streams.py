@@ -13,6 +13,7 @@ from domain.decide import (
     Cancel,
     Command,
     Edit,
+    Expire,
     Fail,
     Merge,
     Note,
@@ -29,6 +30,7 @@ from domain.decide import (
     decide,
     spawn,
 )
+from domain.draft import Draft
 from domain.draft import Draft
 from domain.event import Event
 from domain.registry import BLOB_LIMIT, check_payload
@@ -175,6 +177,7 @@ COMMANDS: dict[str, Callable[[Stream], Command]] = {
     "cancel": lambda _: Cancel(ZOE),
     "fail": lambda stream: Fail(ADA, stream.claim, "too hard"),
     "release": lambda stream: Release(ADA, stream.claim),
+    "reap": lambda stream: Expire(ZOE, stream.claim, 61, "no beat for 61 s"),
     "retry": lambda _: Retry(ZOE),
     "assign": lambda _: Assign(ZOE, BOB),
     "edit": lambda _: Edit(ZOE, title="Mend the logout"),

@@ -1,0 +1,91 @@
+"""`ask`: a question, and the wait for its answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.call import Call
+from cli.follow import Signal, remaining
+from cli.grammar import command
+from cli.mailing import (
+    AboutOption,
+    FileOption,
+    ReplyOption,
+    TextArg,
+    ToArg,
+    UnknownOption,
+    address,
+    message_text,
+    shown_address,
+    whole,
+    whole_text,
+    written_answer,
+)
+from cli.output import Answer
+from cli.sending import about, replied, send
+from cli.text import safe
+from domain import mail
+from domain.refusals import Exit
+
+if TYPE_CHECKING:
+    from domain.mail import Message
+
+
+@command(
+    "ask", 'crewlog ask bob "which port?" --wait 100\ncrewlog ask people "may I drop the table?"', writes=True
+)
+def ask(
+    call: Call,
+    to: ToArg,
+    text: TextArg = None,
+    wait: Annotated[float, typer.Option("--wait", "-w", min=0, help="For how many seconds.")] = 0.0,
+    reply: ReplyOption = None,
+    task: AboutOption = None,
+    file: FileOption = None,
+    allow_unknown: UnknownOption = False,
+) -> None:
+    """Ask a question. With --wait the first answer is printed, or after so many seconds the id, with exit 8."""
+    content = message_text(call, text, file)
+    wanted = mail.Send(
+        call.actor,
+        address(to),
+        content,
+        question=True,
+        reply=replied(call, reply),
+        task=about(call, task),
+    )
+    written, remarks = send(call, wanted, allow_unknown=allow_unknown)
+    message: Message = written.state
+    asked = f"{message.id}  to {shown_address(message.to)}"
+    answered = written_answer(call, written, [asked], remarks, to=message.to)
+    if wait:
+        call.shell.remark(f"asked {asked}; waiting {wait:g} s")  # so that who is interrupted knows the id
+    given = _first_answer(call, message.id, wait)
+    call.answer(_answered(call, message, answered, given) if given else _not_yet(message, answered, wait))
+
+
+def _first_answer(call: Call, message: str, wait: float) -> mail.Answer | None:
+    """The first answer, once there is one; None after `wait` seconds. Looks only when the store has changed."""
+    signal, left = Signal(call.store), remaining(wait)
+    while True:
+        signal.wait(0)  # what comes from here on is seen by the next look
+        state: Message = call.store.log.state(f"mail/{message}")
+        if state.answers or left() <= 0:
+            return state.answers[0] if state.answers else None
+        signal.wait(left())
+
+
+def _answered(call: Call, message: Message, asked: Answer, given: mail.Answer) -> Answer:
+    shown = {"id": given.id, "from": given.by, "at": given.at, "text": given.text}
+    (shown,) = whole(call, [shown])
+    text = safe(whole_text(call, given.text))
+    lines = [f"{given.by} answers {message.id}:", *(f"    {line}" for line in text.split("\n"))]
+    return replace(asked, data={**asked.data, "answer": shown}, lines=lines)
+
+
+def _not_yet(message: Message, asked: Answer, wait: float) -> Answer:
+    later = {"answer": None, "next": [f"crewlog wait --reply {message.id} --timeout 100"]}
+    return replace(asked, data={**asked.data, **later}, exit=Exit.NOTHING_YET if wait else Exit.DONE)

@@ -1,0 +1,102 @@
+"""`prime`: what an agent that joins now must know, in under 1,900 bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cli.call import Call, Who
+from cli.grammar import command
+from cli.output import Answer
+from cli.text import cut, safe_line
+from cli.writes import short
+
+LIMIT = 1_900
+TITLE = 60
+MESSAGES = 3
+
+
+@command("prime", "crewlog prime\ncrewlog prime --as ada")
+def prime(call: Call) -> None:
+    """Print what an agent must know to begin. Its task and claim, its mail, the five commands that it needs."""
+    call.store.views.catch_up()
+    who = call.who()
+    held = _held(call, who)
+    mail, unread = _mail(call, who)
+    lines = bounded([*_about(call, who), *_tasks(held), *_messages(mail, unread), *_commands(held)])
+    data = {
+        "name": who.name if who else None,
+        "holds": held,
+        "unread": unread,
+        "text": "\n".join(lines),
+    }
+    call.answer(Answer(data, lines, [row["id"] for row in held]))
+
+
+def bounded(lines: list[str]) -> list[str]:
+    """As many of the lines as fit into LIMIT bytes with their newlines."""
+    kept: list[str] = []
+    room = LIMIT
+    for line in lines:
+        room -= len(line.encode()) + 1
+        if room < 0:
+            break
+        kept.append(line)
+    return kept
+
+
+def _held(call: Call, who: Who | None) -> list[dict[str, Any]]:
+    from projections.tasks import held_by
+
+    return held_by(call.store.views.connection, who.name) if who else []
+
+
+def _mail(call: Call, who: Who | None) -> tuple[list[dict[str, Any]], int]:
+    from projections.mail_pages import inbox, unread_count
+
+    if not who:
+        return [], 0
+    connection = call.store.views.connection
+    return inbox(connection, who.name, MESSAGES).rows, unread_count(connection, who.name)
+
+
+def _about(call: Call, who: Who | None) -> list[str]:
+    from projections.tasks import counts
+
+    known = counts(call.store.views.connection)
+    states = ", ".join(f"{count} {state}" for state, count in known.items() if count)
+    name = f"You are {who.name} ({who.why})." if who else "You have no name yet: --as NAME, or CREWLOG_AGENT."
+    return [f"crewlog: the crew's task log. {name}", f"Tasks: {states or 'none'}."]
+
+
+def _tasks(held: list[dict[str, Any]]) -> list[str]:
+    if not held:
+        return ["You hold no task."]
+    return [
+        f"You hold {row['id']} {row['state']}: {cut(safe_line(row['title']), TITLE)}; claim {short(row['claim'])}"
+        for row in held[:5]
+    ]
+
+
+def _messages(mail: list[dict[str, Any]], unread: int) -> list[str]:
+    from domain.blobs import preview
+
+    if not unread:
+        return []
+    lines = [f"{unread} unread:"]
+    for row in mail:
+        mark = "? " if row["question"] else ""
+        lines.append(f"  {row['id']} {row['from']}: {mark}{cut(safe_line(preview(row['text'])), TITLE)}")
+    return lines
+
+
+def _commands(held: list[dict[str, Any]]) -> list[str]:
+    task = held[0]["id"] if held else "TASK"
+    claim = f" --claim {short(held[0]['claim'])}" if held else ""
+    return [
+        "  crewlog start                         take the best task that is ready; prints your claim",
+        f"  crewlog show {task}",
+        f'  crewlog progress {task}{claim} --text "…"',
+        f'  crewlog done {task}{claim} --evidence "why it works"     (or fail --reason, release)',
+        '  crewlog inbox; crewlog ack ID; crewlog ask NAME "…" --wait 100',
+        "Exit 5: the task is no longer yours, stop. Exit 8: nothing yet. `crewlog help agents`: the rules.",
+    ]

@@ -1,0 +1,49 @@
+"""`read`: one message with everything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cli.call import Call
+from cli.grammar import command
+from cli.mailing import MessageArg, body, marks, message_id, shown_address, table, when, whole
+from cli.output import Answer
+from cli.text import safe_line
+
+
+@command("read", "crewlog read m-7kq2\ncrewlog read m-7kq2 --full")
+def read(call: Call, message: MessageArg) -> None:
+    """Show a message, its answers and its thread. It stays in your inbox until you `ack`; --full shows long texts."""
+    from projections import mail
+
+    name = message_id(call, message)
+    seen = call.store.views.ask(lambda views: (mail.message(views, name), mail.thread(views, name)))
+    (found,), thread = _whole(call, [seen[0]]), _whole(call, seen[1])
+    lines = [*_head(call, found), *body(call, found["text"]), *_answers(call, found["answers"])]
+    if len(thread) > 1:
+        lines += ["", f"  thread {found['thread']}:", *(f"    {line}" for line in table(call, thread))]
+    call.answer(Answer({"message": found, "thread": thread}, lines, [name]))
+
+
+def _whole(call: Call, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**row, "answers": whole(call, row["answers"])} for row in whole(call, rows)]
+
+
+def _head(call: Call, found: dict[str, Any]) -> list[str]:
+    facts = {
+        "from": f"{found['from']} to {shown_address(found['to'])}",
+        "sent": when(call, found["at"]),
+        "wants": {"?": "an answer", "!": "an ack", "?!": "an answer and an ack"}.get(marks(found)),
+        "task": found["task"],
+        "follows": found["reply"],
+        "acked": ", ".join(f"{ack['name']} {ack['at']}" for ack in found["acks"]),
+        "unread": ", ".join(found["waiting"]),
+    }
+    return [found["id"], *(f"  {name:<10}{safe_line(value)}" for name, value in facts.items() if value), ""]
+
+
+def _answers(call: Call, answers: list[dict[str, Any]]) -> list[str]:
+    lines: list[str] = []
+    for one in answers:
+        lines += ["", f"  {one['from']} answered {when(call, one['at'])}:", *body(call, one["text"])]
+    return lines

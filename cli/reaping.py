@@ -1,0 +1,130 @@
+"""Who is lost, and what they hold taken back: `reap`, and what `start` and `wait` do of it on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from cli.call import Call
+from domain.refusals import Refusal
+
+if TYPE_CHECKING:
+    from domain.agent import ProcessState
+    from domain.draft import Draft
+    from domain.log import Seen, Written
+    from projections.liveness import Held, Judged, Rule
+
+Json = dict[str, Any]
+
+# What is looked at on the way to something else; `reap` looks at everything.
+ON_THE_WAY = 200
+EVERYTHING = 1_000_000_000
+
+
+def state_of(recorded: Json) -> ProcessState:
+    """What became of a recorded process."""
+    from cli.process import process_state
+    from domain.process import Process
+
+    process = Process.from_dict(recorded)
+    return process_state(process) if process else "unknown"
+
+
+def rule(call: Call) -> Rule:
+    """By what holders are judged now."""
+    from cli.awake import woke
+    from projections.liveness import Rule
+
+    config = call.store.config
+    return Rule(call.shell.clock(), config.interval, config.quiet, woke(call.store), state_of)
+
+
+def judge_all(call: Call, limit: int = EVERYTHING) -> list[Judged]:
+    """What is to be thought of everyone who works on a task, as it looks without the lock."""
+    from projections.liveness import judge, working
+
+    store = call.store
+    store.views.catch_up()
+    by, connection = rule(call), store.views.connection
+    return [judge(connection, store.log, held, by) for held in working(connection, limit)]
+
+
+def reap_lost(call: Call) -> list[Json]:
+    """Take back what lost holders hold; what was taken. For commands that would otherwise find nothing."""
+    found = [_reap(call, judged) for judged in judge_all(call, ON_THE_WAY) if judged.verdict == "lost"]
+    taken = [row for row, expired in found if expired]
+    if taken:
+        call.store.after_write()
+    return taken
+
+
+def reap_all(call: Call, *, dry_run: bool) -> tuple[list[Json], list[Json]]:
+    """Judge everyone who works on a task: what was (or would be) taken back, and what its holder keeps."""
+    expired: list[Json] = []
+    kept: list[Json] = []
+    for judged in judge_all(call):
+        row, taken = _would(call, judged) if dry_run else _reap(call, judged)
+        (expired if taken else kept).append(row)
+    return expired, kept
+
+
+def _would(call: Call, judged: Judged) -> tuple[Json, bool]:
+    from projections.liveness import recorded_here
+
+    if judged.verdict == "lost" and not recorded_here(call.store.log, judged.held.claim):
+        return {**_row(judged), "verdict": "remote"}, False
+    return _row(judged), judged.verdict == "lost"
+
+
+def _reap(call: Call, judged: Judged) -> tuple[Json, bool]:
+    """Take one claim back, if its holder is still lost when nobody else can write."""
+    from projections.liveness import judge
+
+    row, lost = _would(call, judged)
+    if not lost:
+        return row, False
+    store = call.store
+    try:
+        with call.writing() as transaction:
+            again = judge(store.views.connection, store.log, judged.held, rule(call))
+            if again.verdict != "lost":
+                return _row(again), False
+            written = transaction.append(f"task/{again.held.task}", call.actor, _expire(call.actor, again))
+    except Refusal as refusal:
+        if refusal.code not in ("stale-claim", "wrong-state"):
+            raise
+        return {**_row(judged), "why": refusal.message}, False
+    return _row(again, written), True
+
+
+def _expire(actor: str, judged: Judged) -> Any:
+    from domain.decide import Expire, decide
+
+    held = judged.held
+    command = Expire(actor, held.claim, judged.silence, judged.why)
+
+    def decided(seen: Seen) -> Sequence[Draft]:
+        return decide(command, seen.state)
+
+    return decided
+
+
+def _row(judged: Judged, written: Written | None = None) -> Json:
+    held: Held = judged.held
+    return {
+        "task": held.task,
+        "title": held.title,
+        "holder": held.holder,
+        "claim": held.claim,
+        "verdict": judged.verdict,
+        "silence": judged.silence,
+        "why": judged.why,
+        "state": written.state.state if written else "WORKING",
+        "event": written.events[0].id if written else None,
+    }
+
+
+def line(row: Json) -> str:
+    """A taken task in a sentence."""
+    ended = "FAILED, the third time" if row["state"] == "FAILED" else row["state"]
+    return f"{row['task']} was taken from {row['holder']} and is {ended}: {row['why']}"

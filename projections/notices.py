@@ -1,0 +1,135 @@
+"""What agents forget to look at: things that others did to a task which somebody holds, told to the holder."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from domain.blobs import preview
+from domain.event import Event
+from projections.handler import Table, View
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from domain.log import Stored
+
+REASON = 120
+_TAKING = frozenset({"task.started", "task.resumed"})
+_ENDING = frozenset({"task.cancelled", "task.expired", "task.released", "task.failed", "task.merged"})
+
+
+class Notice(NamedTuple):
+    """Something to tell a name, once; not to the session that did it itself."""
+
+    position: int
+    text: str
+
+
+def _create_notices(database: Database) -> None:
+    columns = {"position": int, "name": str, "session": str, "text": str}
+    database.table("notices").create(columns, pk=("name", "position"), not_null=set(columns))
+    database.table("holders").create({"task": str, "holder": str}, pk="task", not_null={"holder"})
+
+
+class _Handler:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._holders: dict[str, str | None] = {}
+        self._notices: list[tuple[int, str, str, str]] = []
+
+    def held(self) -> int:
+        return len(self._holders) + len(self._notices)
+
+    def apply_pulses(self, pulses: Sequence[Stored]) -> None:
+        """Signs of life are no news."""
+
+    def apply(self, events: Sequence[Stored]) -> None:
+        mine = [stored for stored in events if stored.event.kind == "task"]
+        self._load({stored.event.subject for stored in mine})
+        for stored in mine:
+            event = stored.event
+            holder = self._holders[event.subject]
+            for name, text in _told(event, holder):
+                # Two names may share a session, a name two sessions: only what one did oneself is no news.
+                own_session = event.session if name == event.sender else ""
+                self._notices.append((stored.position, name, own_session, text))
+            self._holders[event.subject] = _holder_after(event, holder)
+
+    def _load(self, tasks: set[str]) -> None:
+        missing = [task for task in tasks if task not in self._holders]
+        self._holders.update(dict.fromkeys(missing))
+        statement = (
+            "SELECT holders.task, holders.holder FROM json_each(?) wanted"
+            " CROSS JOIN holders ON holders.task = wanted.value"
+        )
+        self._holders.update(self._connection.execute(statement, (orjson.dumps(missing).decode(),)))
+
+    def flush(self) -> None:
+        gone = [(task,) for task, holder in self._holders.items() if holder is None]
+        held = [(task, holder) for task, holder in self._holders.items() if holder is not None]
+        self._connection.executemany("DELETE FROM holders WHERE task = ?", gone)
+        self._connection.executemany("INSERT OR REPLACE INTO holders VALUES (?, ?)", held)
+        self._connection.executemany("INSERT OR REPLACE INTO notices VALUES (?, ?, ?, ?)", self._notices)
+        self._holders, self._notices = {}, []
+
+
+def _holder_after(event: Event, holder: str | None) -> str | None:
+    if event.type in _TAKING:
+        return event.sender
+    if event.type in _ENDING or (event.type == "task.rejected" and event.payload.get("assignee")):
+        return None
+    return holder
+
+
+def _told(event: Event, holder: str | None) -> list[tuple[str, str]]:
+    """Whom the event is news for, and what they are told."""
+    told: list[tuple[str, str]] = []
+    text = _sentence(event)
+    if holder and text and (holder != event.sender or event.type == "task.resumed"):
+        told.append((holder, text))
+    assignee = event.payload.get("assignee")
+    if event.type == "task.rejected" and assignee and assignee != event.sender:
+        told.append(
+            (assignee, f"{event.subject} is for you now, after a review by {event.sender}{_reason(event)}")
+        )
+    return told
+
+
+def _sentence(event: Event) -> str:
+    what = {
+        "task.cancelled": f"was cancelled by {event.sender}",
+        "task.rejected": f"was rejected by {event.sender}",
+        "task.resumed": "was resumed by another session of yours: the old claim is stale",
+        "task.expired": "was taken from you, since you gave no sign of life",
+        "task.approved": f"was approved by {event.sender}",
+        "task.released": f"was released by {event.sender}: your claim is stale",
+    }.get(event.type)
+    return f"{event.subject} {what}{_reason(event)}" if what else ""
+
+
+def _reason(event: Event) -> str:
+    reason = " ".join(preview(event.payload.get("reason")).split())
+    return f": {reason[:REASON]}" if reason else ""
+
+
+VIEW = View(
+    "notices", (Table("notices", "name, position"), Table("holders", "task")), (_create_notices,), _Handler
+)
+
+# --- queries -----------------------------------------------------------------------------------------------------
+
+
+def behind(
+    connection: sqlite3.Connection, name: str, position: int, session: str, limit: int
+) -> list[Notice]:
+    """The newest notices of a name behind a position that another session caused, oldest first."""
+    statement = (
+        "SELECT position, text FROM notices WHERE name = ? AND position > ? AND (session = '' OR session <> ?)"
+        " ORDER BY position DESC LIMIT ?"
+    )
+    rows: list[Any] = connection.execute(statement, (name, position, session, limit)).fetchall()
+    return [Notice(*row) for row in reversed(rows)]

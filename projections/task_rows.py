@@ -1,0 +1,327 @@
+"""The tables of the tasks, and the handler that folds events into them. What one can ask is in `projections.tasks`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from domain import task as machine
+from domain.event import VERSION, Event
+from domain.registry import EVENT_TYPES
+from domain.task import ASSIGNED, COMPLETED, IllegalEventError, Task, claim_of
+from projections.handler import Table, View
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from domain.log import Stored
+
+HOLD = "hold"
+
+# --- tables ------------------------------------------------------------------------------------------------------
+
+
+def _create_tasks(database: Database) -> None:
+    tasks = database.table("tasks")
+    tasks.create(
+        {
+            "id": str,
+            "slug": str,
+            "title": str,
+            "state": str,
+            "priority": int,
+            "assignee": str,
+            "holder": str,
+            "claim": str,
+            "claimed": str,
+            "spawner": str,
+            "created": str,
+            "updated": str,
+            "submission": str,
+            "commit_id": str,
+            "labels": str,  # JSON, in the order in which they were given
+            "hold": int,
+            "blockers": int,  # how many tasks it waits for: not COMPLETED, or not known here
+            "position": int,
+            "data": bytes,
+        },
+        pk="id",
+        not_null={
+            "id",
+            "title",
+            "state",
+            "priority",
+            "spawner",
+            "created",
+            "updated",
+            "labels",
+            "position",
+            "data",
+        },
+    )
+    tasks.create_index(["state", "priority", "created", "id"], "tasks_by_state")
+    tasks.create_index(["assignee", "state", "priority", "created", "id"], "tasks_by_assignee")
+    for statement in _PARTIAL_INDEXES:
+        database.execute(statement)
+
+
+# sqlite-utils makes no partial indexes.
+_READY = "state = 'ASSIGNED' AND blockers = 0 AND hold = 0"
+_PARTIAL_INDEXES = (
+    "CREATE INDEX tasks_by_slug ON tasks (slug, id) WHERE slug IS NOT NULL",
+    "CREATE INDEX tasks_by_holder ON tasks (holder, state, priority, created, id) WHERE holder IS NOT NULL",
+    f"CREATE INDEX tasks_ready ON tasks (state, priority, created, id) WHERE {_READY}",
+    f"CREATE INDEX tasks_ready_for ON tasks (assignee, priority, created, id) WHERE {_READY}",
+)
+
+
+def _create_around_tasks(database: Database) -> None:
+    labels = database.table("task_labels")
+    labels.create(
+        {"label": str, "state": str, "priority": int, "created": str, "task": str},
+        pk=("label", "state", "priority", "created", "task"),
+    )
+    links = database.table("links")
+    links.create({"task": str, "blocker": str}, pk=("task", "blocker"))
+    links.create_index(["blocker", "task"], "links_by_blocker")
+    database.table("counts").create(
+        {"facet": str, "value": str, "state": str, "n": int}, pk=("facet", "value", "state"), not_null={"n"}
+    )
+    database.table("skipped").create(
+        {"position": int, "stream": str, "event": str, "reason": str}, pk="position"
+    )
+
+
+# --- handler -----------------------------------------------------------------------------------------------------
+
+Facet = tuple[str, str, str]
+
+
+def _facets(task: Task, blockers: int) -> list[Facet]:
+    """What the task is counted under, so that lists say how many more there are without counting rows."""
+    card, state, claim = task.card, task.state, claim_of(task)
+    found = [("state", "", state), ("assignee", card.assignee or "", state)]
+    if claim:
+        found.append(("holder", claim.holder, state))
+    found += [("label", label, state) for label in dict.fromkeys(card.labels)]
+    if state == ASSIGNED and not blockers and HOLD not in card.labels:
+        found += [("ready", card.assignee or "", state), ("ready", "*", state)]
+    return found
+
+
+LabelRow = tuple[str, str, int, str, str]
+
+
+def _label_rows(task: Task) -> set[LabelRow]:
+    card = task.card
+    return {(label, task.state, card.priority, card.created, card.id) for label in card.labels}
+
+
+class _Held:
+    """A task in memory: as it is now, and as the tables have it (`before` None: not there)."""
+
+    __slots__ = ("before", "blockers", "blockers_before", "position", "task")
+
+    def __init__(self, before: Task | None, blockers: int, position: int) -> None:
+        self.before = before
+        self.blockers_before = blockers
+        self.task = before
+        self.blockers = blockers
+        self.position = position
+
+
+class _Handler:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._tasks: dict[str, _Held] = {}
+        self._skipped: list[tuple[int, str, str, str]] = []
+        self._fresh = connection.execute("SELECT max(rowid) FROM tasks").fetchone()[0] is None
+
+    def held(self) -> int:
+        return len(self._tasks)
+
+    def apply_pulses(self, pulses: Sequence[Stored]) -> None:
+        """Signs of life change no task."""
+
+    def apply(self, events: Sequence[Stored]) -> None:
+        mine = [(stored, stored.event.stream[5:]) for stored in events if stored.event.stream[:5] == "task/"]
+        if len(mine) < len(events):
+            self._skip_unknown(events)
+        self._load({task_id for _, task_id in mine})
+        for stored, task_id in mine:
+            held = self._tasks[task_id]
+            try:
+                held.task = _evolve(held.task, stored.event)
+            except _SkippedError as skipped:
+                self._skip(stored, str(skipped))
+            else:
+                held.position = stored.position
+
+    def _skip_unknown(self, events: Sequence[Stored]) -> None:
+        for stored in events:
+            if stored.event.type not in EVENT_TYPES and not stored.event.stream.startswith("task/"):
+                self._skip(stored, "unknown type")
+
+    def _skip(self, stored: Stored, reason: str) -> None:
+        self._skipped.append((stored.position, stored.event.stream, stored.event.id, reason))
+
+    def _load(self, ids: Iterable[str]) -> None:
+        missing = [task_id for task_id in ids if task_id not in self._tasks]
+        for task_id in missing:
+            self._tasks[task_id] = _Held(None, 0, 0)
+        if self._fresh or not missing:
+            return
+        statement = "SELECT tasks.id, tasks.data, tasks.blockers, tasks.position FROM json_each(?) wanted CROSS JOIN tasks ON tasks.id = wanted.value"
+        for task_id, data, blockers, position in self._connection.execute(statement, (_json(missing),)):
+            self._tasks[task_id] = _Held(machine.load(data), blockers, position)
+
+    def flush(self) -> None:
+        """Write the final rows: links first, since they say whose blockers must be counted again."""
+        self._write_links()
+        self._count_blockers()
+        changed = [held for held in self._tasks.values() if _is_changed(held)]
+        self._write_labels(changed)
+        self._write_counts(changed)
+        self._write_tasks(changed)
+        self._many("INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?)", self._skipped)
+        self._fresh = self._fresh and not self._tasks
+        self._tasks, self._skipped = {}, []
+
+    def _many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        self._connection.executemany(statement, rows)
+
+    def _write_links(self) -> None:
+        spawned = [held.task.card for held in self._tasks.values() if held.task and held.before is None]
+        rows = sorted({(card.id, blocker) for card in spawned for blocker in card.after})
+        self._many("INSERT OR REPLACE INTO links VALUES (?, ?)", rows)
+
+    def _count_blockers(self) -> None:
+        """Count again for new tasks, and for those that wait for a task which became COMPLETED (or came undone)."""
+        new = [
+            key
+            for key, held in self._tasks.items()
+            if held.task and held.before is None and held.task.card.after
+        ]
+        waiting = set(new)
+        turned = [key for key, held in self._tasks.items() if _is_done(held.task) != _is_done(held.before)]
+        if turned:
+            statement = "SELECT task FROM json_each(?) done CROSS JOIN links ON links.blocker = done.value"
+            waiting.update(row[0] for row in self._connection.execute(statement, (_json(turned),)))
+        if not waiting:
+            return
+        self._load(waiting)
+        open_blockers: Counter[str] = Counter()
+        statement = (
+            "SELECT links.task, links.blocker, blocker.state FROM json_each(?) waiting"
+            " CROSS JOIN links ON links.task = waiting.value LEFT JOIN tasks blocker ON blocker.id = links.blocker"
+        )
+        for task_id, blocker, state in self._connection.execute(statement, (_json(sorted(waiting)),)):
+            held = self._tasks.get(blocker)
+            done = _is_done(held.task) if held else state == COMPLETED
+            open_blockers[task_id] += not done
+        for task_id in waiting:
+            self._tasks[task_id].blockers = open_blockers[task_id]
+
+    def _write_labels(self, changed: list[_Held]) -> None:
+        gone: list[LabelRow] = []
+        new: list[LabelRow] = []
+        for held in changed:
+            before = _label_rows(held.before) if held.before else set[LabelRow]()
+            now = _label_rows(held.task) if held.task else set[LabelRow]()
+            gone += before - now
+            new += now - before
+        where = "label = ? AND state = ? AND priority = ? AND created = ? AND task = ?"
+        self._many(f"DELETE FROM task_labels WHERE {where}", gone)  # noqa: S608
+        self._many("INSERT INTO task_labels VALUES (?, ?, ?, ?, ?)", sorted(new))
+
+    def _write_counts(self, changed: list[_Held]) -> None:
+        change: Counter[Facet] = Counter()
+        for held in changed:
+            if held.task:
+                change.update(_facets(held.task, held.blockers))
+            if held.before:
+                change.subtract(_facets(held.before, held.blockers_before))
+        moved = [(*facet, n) for facet, n in change.items() if n]
+        statement = (
+            "INSERT INTO counts VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (facet, value, state) DO UPDATE SET n = n + excluded.n"
+        )
+        self._many(statement, moved)
+        where = "facet = ? AND value = ? AND state = ? AND n = 0"
+        self._many(f"DELETE FROM counts WHERE {where}", [row[:3] for row in moved if row[3] < 0])  # noqa: S608
+
+    def _write_tasks(self, changed: list[_Held]) -> None:
+        rows = [_row(held.task, held) for held in changed if held.task]
+        self._many(f"INSERT OR REPLACE INTO tasks VALUES ({', '.join('?' * 19)})", rows)  # noqa: S608
+
+
+class _SkippedError(Exception):
+    """Why an event is left out of the fold."""
+
+
+def _evolve(task: Task | None, event: Event) -> Task:
+    """The task after the event; raises _SkippedError, since one bad event must not stop all views for ever."""
+    if event.v > VERSION:
+        raise _SkippedError("newer version")
+    try:
+        return machine.evolve(task, event)
+    except IllegalEventError as error:
+        raise _SkippedError("illegal" if event.type in EVENT_TYPES else "unknown type") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise _SkippedError(f"unreadable: {error!r}"[:200]) from error
+
+
+def _is_done(task: Task | None) -> bool:
+    return task is not None and task.state == COMPLETED
+
+
+def _is_changed(held: _Held) -> bool:
+    return held.task is not held.before or held.blockers != held.blockers_before
+
+
+def _row(task: Task, held: _Held) -> tuple[Any, ...]:
+    card, claim = task.card, claim_of(task)
+    submission = getattr(task, "submission", None)
+    return (
+        card.id,
+        card.slug,
+        card.title,
+        task.state,
+        card.priority,
+        card.assignee,
+        claim.holder if claim else None,
+        claim.id if claim else None,
+        claim.since if claim else None,
+        card.spawner,
+        card.created,
+        card.updated,
+        submission.id if submission else None,
+        submission.commit if submission else None,
+        _json(card.labels),
+        int(HOLD in card.labels),
+        held.blockers,
+        held.position,
+        machine.dump(task),
+    )
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+VIEW = View(
+    "tasks",
+    (
+        Table("tasks", "id"),
+        Table("task_labels", "label, state, priority, created, task"),
+        Table("links", "task, blocker"),
+        Table("counts", "facet, value, state"),
+        Table("skipped", "position"),
+    ),
+    (_create_tasks, _create_around_tasks),
+    _Handler,
+)

@@ -1,0 +1,235 @@
+"""The contract of `--json`: every answer and every error has the shape that `crewlog schema` prints."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+
+from cli.grammar import COMMON, MODULES, OTHER_WORDS, load
+from tests.cli.conftest import Crew, why
+
+# These print a document or a show, not an answer.
+WITHOUT_ANSWER = {"schema", "demo"}
+LINES = {"log", "tail"}
+
+
+def problems(answer: Any, schema: Any) -> list[str]:
+    """What the schema has against the answer."""
+    jsonschema: Any = importlib.import_module("jsonschema")  # it has no types
+    validator = jsonschema.Draft202012Validator(schema)
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(answer)]
+
+
+@pytest.fixture
+def schemas(crew: Crew) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads(crew.run("schema").out)["$defs"]
+    return found
+
+
+def scenario(crew: Crew) -> Iterator[str]:
+    """Lines that try every command, in an order in which each succeeds."""
+    yield "init"
+    yield "where"
+    yield "join ada"
+    yield "join zoe --person --pid 1"
+    one = crew.spawn("one", "--slug one -l a:b --to ada")
+    long = crew.do("spawn long --body - --as zoe", stdin="b" * 5_000)["task"]
+    yield f"spawn 'after one' --after {one} --as zoe"
+    yield "spawn --from - --as zoe --full"
+    yield f"assign {one} --to anyone --as zoe"
+    yield f"assign {one} --to anyone --as zoe"  # nothing to do
+    yield "edit one -p 1 --title first --as zoe"
+    yield "start one --as ada"
+    yield "resume one --as ada --full"
+    claim = crew.do("whoami --as ada")["claim"]
+    holding = f"--as ada --claim {claim}"
+    yield "whoami --as ada"
+    yield "whoami"
+    yield "prime --as ada"
+    yield "heartbeat --as ada --note hm"
+    yield f"progress one --percent 5 {holding}"
+    yield "show one"
+    yield "note one hm --as bob"
+    yield f"done one --evidence - {holding}"
+    yield f"done one --withdraw {holding}"
+    yield "show one --full"
+    crew.do(f"done one {holding}")
+    yield "undo one --as ada"
+    crew.do(f"done one {holding}")
+    yield "reject one --reason no --as zoe"
+    crew.do(f"done one {holding}")
+    yield "approve one --no-merge --as zoe"
+    yield "list --full"
+    yield "show one"
+    yield "merge one --as zoe"
+    yield "merge one --as zoe"
+    yield f"wait --task {one} --timeout 0"
+    yield "show one"
+    yield f"cancel {long} --reason - --as zoe"
+    yield f"retry {long} --as zoe"
+    crew.do(f"start {long} --as kim")
+    taken = f"{long} --as kim --claim {crew.do('whoami --as kim')['claim']}"
+    yield f"release {taken} --reason later"
+    crew.do(f"start {long} --as kim")
+    yield f"fail {long} --reason no --as kim --claim {crew.do('whoami --as kim')['claim']}"
+    yield f"show {long}"
+    yield f"show {long} --full"
+    yield f"cancel {long} {one} nope --as zoe"  # partly refused
+    yield "ready --explain"
+    yield "ready --as ada -n 1"
+    yield "list -n 1"
+    yield "list --full --label a:b"
+    yield "agents"
+    yield "log"
+    yield "log one -n 2"
+    yield "tail -n 3"
+    yield "tail --pulses"
+    yield "export"
+    yield "export --rebuild"
+    yield "rebuild"
+    yield "help"
+    yield "help states"
+    yield "help spawn"
+    yield "completion bash"
+
+
+def test_every_answer_has_its_shape(crew: Crew, schemas: dict[str, Any]) -> None:
+    wrong: list[str] = []
+    tried: set[str] = set()
+    for line in scenario(crew):
+        name = line.split()[0]
+        stdin = '{"title":"a","slug":"s"}\n{"title":"b","after":["s"]}\n' if "--from" in line else "x" * 5_000
+        result = crew.run("--json", *crew.words(line), stdin=stdin)
+        assert result.code in (0, 4), (line, result)
+        tried.add(name)
+        answers = [orjson.loads(text) for text in result.out.splitlines()]
+        assert len(answers) == 1 or name in LINES, line
+        wrong += [f"{line}: {problem}" for answer in answers for problem in problems(answer, schemas[name])]
+
+    assert not wrong, "\n".join(wrong)
+    assert set(MODULES) - WITHOUT_ANSWER - tried == set(), "the scenario does not try these"
+
+
+REFUSED = [
+    "",
+    "--nope",
+    "frobnicate",
+    "create x",
+    "list --limit x",
+    "list --state x",
+    "list extra",
+    "completion",
+    "show nope",
+    "show ''",
+    "start --as ada",
+    "spawn x",
+    "spawn '' --as zoe",
+    "spawn --from nowhere --as zoe",
+    "spawn x --as A",
+    "note",
+    "done t-zzzzzzzz --as ada",
+    "undo t-zzzzzzzz --as ada",
+    "schema nope",
+    "help nope",
+    "init nowhere",
+    "list --store nowhere",
+    "join --pid 0 --as ada",
+    "wait",
+]
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_every_error_is_one_object_with_code_message_hint_retryable_and_details(
+    crew: Crew, schemas: dict[str, Any], line: str
+) -> None:
+    result = crew.run("--json", *crew.words(line))
+
+    assert result.code in (2, 3, 6, 8)
+    assert problems(result.json, schemas["error"]) == []
+    assert result.error["message"]
+    assert result.error["hint"]
+    assert result.err == ""
+
+
+def test_a_text_error_is_a_sentence_with_its_code_and_a_hint_on_stderr(crew: Crew) -> None:
+    result = crew.run("show", "nope")
+
+    assert result.out == ""
+    assert result.err == (
+        "crewlog: no task has the id or slug 'nope' [not-found]\n"
+        "  hint: `crewlog list` shows the tasks there are.\n"
+    )
+
+
+def test_schema_prints_one_answer_or_all_of_them(crew: Crew, schemas: dict[str, Any]) -> None:
+    assert set(MODULES) - WITHOUT_ANSWER <= set(schemas)
+
+    whole = orjson.loads(crew.run("schema").out)
+    one = orjson.loads(crew.run("schema", "where").out)
+    assert one == {"$schema": whole["$schema"], **schemas["where"]}
+
+
+def test_every_schema_is_a_schema(schemas: dict[str, Any]) -> None:
+    jsonschema: Any = importlib.import_module("jsonschema")
+
+    for schema in schemas.values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def test_options_of_every_command_go_before_it_and_behind_it() -> None:
+    common = {name for name, _, _ in COMMON}
+
+    for name in MODULES:
+        assert common <= {parameter.name for parameter in load(name).params}, name
+
+
+@pytest.mark.parametrize(
+    ("line", "spelled"),
+    [
+        ("{} --as ada --json whoami", "whoami --as ada --json"),
+        ("--json {} --as ada whoami", "--as ada whoami --json"),
+    ],
+)
+def test_where_a_common_option_stands_makes_no_difference(crew: Crew, line: str, spelled: str) -> None:
+    store = f"--store {crew.folder}"
+
+    first = crew.run(*line.format(store).split(), cwd=crew.folder.parent)
+    second = crew.run(*spelled.split(), "--store", str(crew.folder), cwd=crew.folder.parent)
+
+    assert first == second
+    assert first.json["name"] == "ada"
+
+
+def test_the_option_behind_the_command_goes_before_the_one_in_front(crew: Crew) -> None:
+    assert crew.do("--as ada whoami --as bob")["name"] == "bob"
+
+
+@pytest.mark.parametrize(("typed", "meant"), list(OTHER_WORDS.items()))
+def test_a_wrong_word_is_answered_with_the_whole_line_corrected(crew: Crew, typed: str, meant: str) -> None:
+    refused = crew.refused(f"--as ada {typed} 'a b' --store here -p 1")
+
+    assert why(refused) == ("unknown-command", 2)
+    assert refused["hint"] == f"crewlog --json --as ada {meant} 'a b' --store here -p 1"
+    assert refused["details"]["corrected"] == refused["hint"]
+
+
+def test_no_wrong_word_is_a_right_one() -> None:
+    assert not OTHER_WORDS.keys() & MODULES.keys()
+    assert set(OTHER_WORDS.values()) <= set(MODULES)
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("spwan", "spawn"), ("aprove", "approve"), ("lits", "list")])
+def test_a_slip_of_the_finger_is_corrected(crew: Crew, typed: str, meant: str) -> None:
+    assert crew.refused(typed)["hint"] == f"crewlog --json {meant}"
+
+
+@pytest.mark.parametrize("typed", ["frobnicate", "stop", "", "x"])
+def test_a_word_that_is_like_none_is_not_guessed_at(crew: Crew, typed: str) -> None:
+    refused = crew.refused(f"'{typed}' t-3k9f")
+
+    assert refused["hint"] == "`crewlog --help` lists the commands."
+    assert refused["details"]["corrected"] is None

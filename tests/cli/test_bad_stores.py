@@ -1,0 +1,180 @@
+"""Stores that cannot be used: each a typed refusal that names the path, and nothing half-written."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.cli.conftest import Crew, Result, why
+from tests.packaging.shell import inherited
+
+CREWLOG = Path(sys.executable).with_name("crewlog")
+needs_capabilities = pytest.mark.skipif(
+    os.geteuid() == 0 and shutil.which("setpriv") is None, reason="root writes everywhere, and has no setpriv"
+)
+
+
+def outside(crew: Crew, *words: str, stdin: str = "", limit: int | None = None) -> Result:
+    """Run a command in a process of its own, without root's right to write everywhere."""
+    drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+
+    def prepare() -> None:
+        if limit is not None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    done = subprocess.run(  # noqa: PLW1509 - one thread
+        [*drop, CREWLOG, *words],
+        cwd=crew.folder,
+        env=inherited(),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=prepare,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+@needs_capabilities
+def test_a_read_only_store_can_be_read_and_says_what_cannot_be_written(crew: Crew) -> None:
+    task = crew.spawn()
+    store = crew.folder / ".crewlog"
+    for path in store.iterdir():
+        path.chmod(0o400)
+    store.chmod(0o500)
+    try:
+        for line in ("list", f"show {task}", "ready", "log", "tail", "whoami", "agents", "where"):
+            result = outside(crew, *line.split())
+            assert result.code == 0, (line, result)
+        assert outside(crew, "where", "--json").json["writable"] is False
+        for line in ("spawn x --as zoe", f"start {task} --as ada", "start --as ada", "heartbeat --as ada"):
+            result = outside(crew, *line.split(), "--json")
+            assert (result.code, result.error["code"]) == (6, "unwritable"), (line, result)
+            assert result.error["details"]["path"].startswith(str(store))
+            assert "sandbox" in result.error["hint"]
+            assert result.err == ""
+    finally:
+        store.chmod(0o700)
+
+
+@needs_capabilities
+def test_a_store_that_may_not_be_entered_is_not_called_missing(crew: Crew) -> None:
+    store = crew.folder / ".crewlog"
+    store.chmod(0)
+    try:
+        result = outside(crew, "list", "--json")
+        assert (result.code, result.error["code"]) == (6, "unwritable")
+        assert result.error["details"]["path"] == str(store)
+    finally:
+        store.chmod(0o700)
+
+
+@needs_capabilities
+def test_init_where_nothing_can_be_written_is_refused(tmp_path: Path) -> None:
+    crew = Crew(tmp_path)
+    tmp_path.chmod(0o500)
+    try:
+        result = outside(crew, "init", "--json")
+        assert (result.code, result.error["code"]) == (6, "unwritable")
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_newer_store_is_neither_read_nor_written(crew: Crew) -> None:
+    task = crew.spawn()
+    with closing(sqlite3.connect(crew.folder / ".crewlog/crewlog.db")) as database:
+        database.execute("PRAGMA user_version = 99")
+        before = database.execute("SELECT count(*) FROM stored_events").fetchone()
+
+    for line in ("list", "log", "tail -f", "where", "init", "spawn x --as zoe", f"start {task} --as ada"):
+        refused = crew.refused(line)
+        assert why(refused) == ("newer-store", 6), line
+        assert "Upgrade crewlog" in refused["hint"]
+
+    with closing(sqlite3.connect(crew.folder / ".crewlog/crewlog.db")) as database:
+        assert database.execute("SELECT count(*) FROM stored_events").fetchone() == before
+
+
+def test_a_damaged_store_is_corrupt(crew: Crew) -> None:
+    store = crew.folder / ".crewlog"
+    for path in store.glob("crewlog.db-*"):
+        path.unlink()
+    (store / "crewlog.db").write_bytes(b"no database, just twenty thousand bytes " * 500)
+
+    for line in ("list", "spawn x --as zoe", "init"):
+        refused = crew.refused(line)
+        assert why(refused) == ("corrupt", 7), line
+        assert "restore" in refused["hint"]
+
+
+def test_a_store_that_another_process_holds_is_locked_and_names_it(crew: Crew) -> None:
+    (crew.folder / ".crewlog/config.toml").write_text('[store]\nwait = "0.05s"\n')
+    with (crew.folder / ".crewlog/queue.lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write(f"{os.getpid():<10}\n")
+        lock.flush()
+
+        refused = crew.refused("spawn x --as zoe")
+        read = crew.run("list")
+
+    assert why(refused) == ("locked", 6)
+    assert refused["retryable"]
+    assert refused["details"]["pid"] == os.getpid()
+    assert f"`ps -p {os.getpid()}`" in refused["hint"]
+    assert read.code == 0
+    assert crew.do("spawn x --as zoe")["state"] == "ASSIGNED"
+
+
+def test_a_full_disk_refuses_the_write_whole_and_the_next_one_goes_on(crew: Crew) -> None:
+    crew.spawn("before")
+    size = max(path.stat().st_size for path in (crew.folder / ".crewlog").iterdir())
+
+    result = outside(
+        crew, "spawn", "x", "--body", "-", "--as", "zoe", "--json", stdin="b" * 200_000, limit=size
+    )
+
+    assert result.code == 6, result
+    assert result.error["code"] in ("disk-full", "unwritable")
+    assert str(crew.folder / ".crewlog") in result.error["message"]
+    assert [row["title"] for row in crew.do("list")["tasks"]] == ["before"]
+    crew.spawn("after")
+    log = crew.run("log", "--json").out
+    assert (crew.folder / ".crewlog/live.jsonl").read_text() == log
+    assert [orjson.loads(line)["seq"] for line in log.splitlines()] == [1, 2, 3]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_a_small_disk_that_is_full_is_said_to_be_full(tmp_path: Path) -> None:
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=400k", "none", tmp_path], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        crew = Crew(tmp_path)
+        crew.do("init --as zoe")
+        (tmp_path / "filler").write_bytes(b"x" * 40_000)
+
+        refused = crew.refused("spawn x --body - --as zoe", stdin="b" * 300_000)
+
+        assert why(refused) == ("disk-full", 6)
+        assert refused["retryable"]
+        assert "Free some space" in refused["hint"]
+        (tmp_path / "filler").unlink()
+        crew.spawn("after")
+        assert [row["title"] for row in crew.do("list")["tasks"]] == ["after"]
+    finally:
+        subprocess.run(["umount", "-l", tmp_path], check=True)

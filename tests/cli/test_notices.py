@@ -1,0 +1,77 @@
+"""Notices: what others did to one's task and mail, told once, with any command."""
+
+from __future__ import annotations
+
+from tests.cli.conftest import Crew
+
+
+def notices(crew: Crew, name: str) -> list[str]:
+    """What the name is told with its next command."""
+    found: list[str] = crew.do(f"list --as {name}").get("notices", [])
+    return found
+
+
+def test_a_holder_is_told_once_that_the_task_was_rejected_and_why(crew: Crew) -> None:
+    task, _ = crew.submitted()
+    crew.do(f'reject {task} --reason "no test" --as zoe')
+    assert notices(crew, "ada") == [f"{task} was rejected by zoe: no test"]
+    assert notices(crew, "ada") == []
+
+
+def test_a_holder_is_told_of_approval_cancellation_and_a_forced_release(crew: Crew) -> None:
+    task, _ = crew.submitted()
+    crew.do(f"approve {task} --as zoe")
+    assert notices(crew, "ada") == [f"{task} was approved by zoe"]
+    other = crew.spawn()
+    crew.start(other)
+    crew.do(f'release {other} --force --reason "you were away" --as zoe')
+    assert "released by zoe" in notices(crew, "ada")[0]
+    crew.start(other)
+    crew.do(f"cancel {other} --as zoe")
+    assert "cancelled by zoe" in notices(crew, "ada")[0]
+
+
+def test_the_old_session_is_told_that_the_task_was_resumed(crew: Crew) -> None:
+    task = crew.spawn()
+    crew.do(f"start {task} --as ada", environ={"CREWLOG_SESSION": "one"})
+    crew.do(f"resume {task} --as ada", environ={"CREWLOG_SESSION": "two"})
+    told = crew.do("list --as ada", environ={"CREWLOG_SESSION": "one"})
+    assert "resumed by another session" in told["notices"][0]
+
+
+def test_what_one_does_oneself_is_no_news(crew: Crew) -> None:
+    task = crew.spawn()
+    claim = crew.start(task)
+    crew.do(f"release {task} --claim {claim} --as ada")
+    assert notices(crew, "ada") == []
+    assert notices(crew, "zoe") == []
+
+
+def test_unread_mail_is_told_until_something_new_comes(crew: Crew) -> None:
+    crew.do("join ada")
+    crew.do("send ada one --as zoe")
+    assert notices(crew, "ada") == ["1 unread: `crewlog inbox`"]
+    assert notices(crew, "ada") == []
+    crew.do("send ada two --as zoe")
+    assert notices(crew, "ada") == ["2 unread: `crewlog inbox`"]
+
+
+def test_at_most_three_lines_and_people_read_them_on_stderr(crew: Crew) -> None:
+    crew.do("join ada")
+    tasks = [crew.spawn(f"task {number}") for number in range(5)]
+    for task in tasks:
+        crew.start(task)
+    for task in tasks:
+        crew.do(f"cancel {task} --as zoe")
+    crew.do("send ada hello --as zoe")
+    result = crew.run("list", "--as", "ada")
+    told = [line for line in result.err.split("\n") if line.startswith("! ")]
+    assert len(told) == 3
+    assert "unread" in told[-1]
+    assert not any(line.startswith("!") for line in result.out.split("\n"))
+
+
+def test_nobody_in_particular_is_told_nothing(crew: Crew) -> None:
+    task, _ = crew.submitted()
+    crew.do(f"approve {task} --as zoe")
+    assert "notices" not in crew.do("list")

@@ -1,0 +1,89 @@
+"""What a start costs: hot commands import nothing that they can do without."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Crew
+from tests.packaging.shell import inherited
+
+PROJECT = Path(__file__).resolve().parents[2]
+TOO_DEAR = {"sqlite_utils", "textual", "rich", "pydantic", "tomllib"}
+
+# The launcher leaves by os._exit, so what is loaded is told at that moment.
+PROBE = """
+import os, sys
+leave = os._exit
+def tell(code):
+    sys.stderr.write("\\n" + " ".join(sorted({name.split(".")[0] for name in sys.modules})))
+    sys.stderr.flush()
+    leave(code)
+os._exit = tell
+sys.argv[0] = "crewlog"
+from crewlog import main
+main()
+"""
+
+
+def loaded_by(crew: Crew, *words: str) -> set[str]:
+    """The top-level modules that one command loads."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *words],
+        cwd=crew.folder,
+        env=inherited(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, (words, done.stdout, done.stderr)
+    return set(done.stderr.rsplit("\n", 1)[1].split())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "spawn Greet --as zoe",
+        "start --as ada",
+        "done {held} --as ada --claim {claim}",
+        "list",
+        "show {task}",
+        "log",
+        "heartbeat --as ada",
+        "whoami --as ada",
+        "ready",
+        "progress {held} --percent 5 --as ada --claim {claim}",
+        "tail -n 1",
+        "--version",
+    ],
+)
+def test_a_hot_command_imports_nothing_dear(crew: Crew, line: str) -> None:
+    task, held = crew.spawn("one"), crew.spawn("two")
+    claim = crew.start(held)
+    crew.do("list")
+
+    loaded = loaded_by(crew, *line.format(task=task, held=held, claim=claim).split())
+
+    assert "cli" in loaded
+    assert loaded & TOO_DEAR == set()
+
+
+def test_finding_out_the_version_opens_no_database(crew: Crew) -> None:
+    assert not loaded_by(crew, "--version") & {"sqlite3", "eventsourcing", "orjson_", "projections", "export"}
+
+
+def test_commands_are_loaded_one_by_one() -> None:
+    code = (
+        "import sys; sys.argv = ['crewlog']; from cli.grammar import load; load('list');"
+        "print(*sorted(name for name in sys.modules if name.startswith('cli.commands.')))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, env=inherited(), capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.split() == ["cli.commands.list"]

@@ -1,0 +1,137 @@
+"""`wait`: got it, no longer possible, not yet; nothing between two calls is missed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.demo.crew import command_line
+from domain.log import Log
+from tests.cli.conftest import Crew
+from tests.support.commands import crewlog
+
+
+def test_what_is_so_already_is_got_at_once(crew: Crew) -> None:
+    task = crew.spawn()
+    assert crew.do(f"wait --task {task} --state ASSIGNED --timeout 0")["got"]["state"] == "ASSIGNED"
+    assert crew.do("wait --ready --timeout 0 --as ada --no-reap")["got"]["id"] == task
+
+
+def test_what_is_not_so_is_exit_8_with_a_position_to_go_on_from(crew: Crew) -> None:
+    task = crew.spawn()
+    refused = crew.refused(f"wait --task {task} --timeout 0")
+    assert (refused["code"], refused["exit"], refused["retryable"]) == ("nothing-yet", 8, True)
+    assert refused["details"]["position"] == crew.do("where")["events"]
+
+
+def test_a_state_that_can_no_longer_be_reached_is_exit_4(crew: Crew) -> None:
+    task, _ = crew.submitted()
+    crew.do(f"approve {task} --as zoe")
+    assert crew.refused(f"wait --task {task} --state WORKING --timeout 0")["exit"] == 4
+    assert crew.do(f"wait --task {task} --timeout 0")["got"]["state"] == "COMPLETED"
+
+
+def test_a_state_that_passed_between_two_calls_is_not_missed(crew: Crew) -> None:
+    task = crew.spawn()
+    position = crew.refused(f"wait --task {task} --state IN_REVIEW --timeout 0")["details"]["position"]
+    claim = crew.start(task)
+    crew.do(f"done {task} --as ada --claim {claim}")
+    crew.do(f"done {task} --withdraw --as ada --claim {claim}")
+
+    got = crew.do(f"wait --task {task} --state IN_REVIEW --since {position} --timeout 0")["got"]
+
+    assert got["state"] == "IN_REVIEW"
+    assert crew.refused(f"wait --task {task} --state IN_REVIEW --timeout 0")["exit"] == 8
+
+
+def test_a_message_that_was_acked_meanwhile_is_still_got_behind_the_position(crew: Crew) -> None:
+    crew.do("join ada")
+    position = crew.refused("wait --message --as ada --timeout 0")["details"]["position"]
+    sent = crew.do("send ada hello --as zoe")
+    message = crew.do("inbox --as ada")["messages"][0]["id"]
+    crew.do(f"ack {message} --as ada")
+
+    got = crew.do(f"wait --message --as ada --since {position} --timeout 0")["got"]
+
+    assert got["id"] == message
+    assert sent
+    assert crew.refused("wait --message --as ada --timeout 0")["exit"] == 8
+
+
+def test_a_reply_is_got_with_its_text(crew: Crew) -> None:
+    crew.do("join ada")
+    crew.run("ask", "ada", "which port?", "--as", "zoe")
+    message = crew.do("inbox --as ada")["messages"][0]["id"]
+    assert crew.refused(f"wait --reply {message} --as zoe --timeout 0")["exit"] == 8
+    crew.do(f"answer {message} 8080 --as ada")
+    assert crew.do(f"wait --reply {message} --as zoe --timeout 0")["got"]["text"] == "8080"
+
+
+def test_an_event_counts_from_the_position_or_from_now_on(crew: Crew) -> None:
+    crew.spawn()
+    assert crew.refused("wait --event task.spawned --timeout 0")["exit"] == 8
+    assert crew.do("wait --event task.spawned --since 0 --timeout 0")["got"]["type"] == "task.spawned"
+    assert crew.refused("wait --event task.invented --timeout 0")["code"] == "bad-value"
+
+
+@pytest.mark.parametrize("line", ["wait", "wait --message --ready", "wait --ready --state WORKING"])
+def test_one_thing_at_a_time(crew: Crew, line: str) -> None:
+    assert crew.refused(f"{line} --as ada --timeout 0")["code"] == "usage"
+
+
+def test_a_waiter_in_another_process_wakes_for_what_this_one_writes(crew: Crew) -> None:
+    line = command_line("wait", "--event", "task.spawned", "--timeout", "60", "--json")
+    with subprocess.Popen(line, cwd=crew.folder, stdout=subprocess.PIPE, text=True) as waiter:
+        time.sleep(1.0)
+        crew.spawn()
+        out, _ = waiter.communicate(timeout=60)
+    assert waiter.returncode == 0
+    assert '"type":"task.spawned"' in out
+
+
+IDLE = """
+import resource, sys
+sys.path.insert(0, sys.argv[1])
+from tests.support.commands import crewlog
+crewlog(sys.argv[2], "wait", "--event", "task.spawned", "--timeout", "0")
+before = resource.getrusage(resource.RUSAGE_SELF)
+code, _ = crewlog(sys.argv[2], "wait", "--event", "task.spawned", "--timeout", sys.argv[3])
+after = resource.getrusage(resource.RUSAGE_SELF)
+print(code, (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime))
+"""
+
+
+def test_an_idle_wait_costs_next_to_nothing(crew: Crew) -> None:
+    """The cost of waiting is what the longer wait costs beyond the shorter one: 5 s, at 1% of a core 50 ms."""
+    project = str(Path(__file__).parents[2])
+    spent: list[float] = []
+    for seconds in ("1", "6"):
+        done = subprocess.run(
+            [sys.executable, "-c", IDLE, project, str(crew.folder), seconds],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        code, used = done.stdout.split()
+        assert code == "8"
+        spent.append(float(used))
+    assert spent[1] - spent[0] < 0.05
+
+
+def test_an_idle_wait_asks_the_database_nothing(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    from domain.log import Log  # noqa: PLC0415 - what is counted
+
+    asked: list[int] = []
+    lines = Log.lines
+    monkeypatch.setattr(
+        Log, "lines", lambda log, after, limit=1_000: asked.append(after) or lines(log, after, limit)
+    )
+    time.sleep(0.3)
+    assert crewlog(str(crew.folder), "wait", "--event", "task.spawned", "--timeout", "1.5")[0] == 8
+    assert len(asked) <= 6, "a look at the files is no query"
