@@ -159,9 +159,12 @@ def run_process() -> int:
 
 
 def _utf8(stream: TextIO | None) -> TextIO:
-    if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(encoding="utf-8", errors="surrogateescape")
-    return stream or io.StringIO()
+    if stream is None:
+        return io.StringIO()
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure:
+        reconfigure(encoding="utf-8", errors="surrogateescape")
+    return stream
 
 
 def docs_program() -> object:

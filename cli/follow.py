@@ -1,4 +1,4 @@
-"""The change signal of a store: a look at two files, no query."""
+"""The change signal of a store: a look at a few files, no query."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ class Signal:
     """Tells when the store may hold something new. A look costs microseconds; 20 a second are under 1% of a core."""
 
     def __init__(self, store: Store) -> None:
-        self._paths = (store.path(DATABASE + "-wal"), store.path(DATABASE))
+        # The -wal grows before its commit can be seen: on a disk that is slow to sync, long before. live.jsonl is fed
+        # after each commit.
+        self._paths = (store.path(DATABASE + "-wal"), store.path(DATABASE), store.path("live.jsonl"))
         self._seen: Facts = ()
         self._settled = True
 

@@ -157,7 +157,8 @@ class _HelpToShell:
     """Help goes where the command's answers go."""
 
     def get_help_option(self, ctx: Any) -> Any:
-        option: Any = super().get_help_option(ctx)  # type: ignore[misc] # pyright: ignore[reportUnknownVariableType, reportAttributeAccessIssue]
+        base: Any = super()
+        option: Any = base.get_help_option(ctx)
         if option is not None:
             option.callback = _show_help
         return option

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from domain.agent import ProcessState
     from domain.draft import Draft
     from domain.log import Seen, Written
-    from projections.liveness import Held, Judged, Rule
+    from projections.liveness import Held, Judge, Judged, Rule
 
 Json = dict[str, Any]
 
@@ -41,12 +41,17 @@ def rule(call: Call) -> Rule:
 
 def judge_all(call: Call, limit: int = EVERYTHING) -> list[Judged]:
     """What is to be thought of everyone who works on a task, as it looks without the lock."""
-    from projections.liveness import judge, working
+    from projections.liveness import working
 
-    store = call.store
-    store.views.catch_up()
-    by, connection = rule(call), store.views.connection
-    return [judge(connection, store.log, held, by) for held in working(connection, limit)]
+    call.store.views.catch_up()
+    judge = _judge(call)
+    return [judge.judge(held) for held in working(call.store.views.connection, limit)]
+
+
+def _judge(call: Call) -> Judge:
+    from projections.liveness import Judge
+
+    return Judge(call.store.views.connection, call.store.log, rule(call))
 
 
 def reap_lost(call: Call) -> list[Json]:
@@ -78,15 +83,12 @@ def _would(call: Call, judged: Judged) -> tuple[Json, bool]:
 
 def _reap(call: Call, judged: Judged) -> tuple[Json, bool]:
     """Take one claim back, if its holder is still lost when nobody else can write."""
-    from projections.liveness import judge
-
     row, lost = _would(call, judged)
     if not lost:
         return row, False
-    store = call.store
     try:
         with call.writing() as transaction:
-            again = judge(store.views.connection, store.log, judged.held, rule(call))
+            again = _judge(call).judge(judged.held)
             if again.verdict != "lost":
                 return _row(again), False
             written = transaction.append(f"task/{again.held.task}", call.actor, _expire(call.actor, again))

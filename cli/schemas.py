@@ -305,7 +305,7 @@ ANSWERS: dict[str, Schema] = {
     "heartbeat": {
         "anyOf": [
             _object({"agent": TEXT, "event": ID, "ts": TIME}),
-            _object({"agent": TEXT, "pulses": COUNT, "ended": {"enum": ["process", "signal"]}}),
+            _object({"agent": TEXT, "pulses": COUNT, "ended": {"enum": ["process", "signal", "settled"]}}),
         ]
     },
     "run": _object({"runs": _list(RAN)}),
@@ -332,11 +332,24 @@ ANSWERS: dict[str, Schema] = {
 }
 
 
+EVENT_LINES = ("log", "tail")
+
+
+def _with_notices(answer: Schema) -> Schema:
+    """Every answer may carry `notices`: what is new for who asked."""
+    if "anyOf" in answer:
+        return {**answer, "anyOf": [_with_notices(kind) for kind in answer["anyOf"]]}
+    return {**answer, "properties": {**answer["properties"], "notices": _list(TEXT)}}
+
+
 def document() -> Schema:
     """Everything as one JSON Schema: `$defs` holds an entry for each command, `error`, `event` and `task`."""
+    answers = {
+        name: answer if name in EVENT_LINES else _with_notices(answer) for name, answer in ANSWERS.items()
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "crewlog: answers of commands with --json",
         "description": "$defs has an entry a command; `log` and `tail` print one object a line.",
-        "$defs": {**ANSWERS, "error": ERROR, "event": EVENT, "task": TASK_ROW, "task_full": TASK_FULL},
+        "$defs": {**answers, "error": ERROR, "event": EVENT, "task": TASK_ROW, "task_full": TASK_FULL},
     }

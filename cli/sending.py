@@ -57,12 +57,15 @@ def _check_addressees(call: Call, wanted: mail.Send) -> list[str]:
     """What is to be remarked about who would get it. Refused where it is a name that was never here."""
     from projections import mail as view
 
-    call.store.views.catch_up()
-    connection = call.store.views.connection
+    store = call.store
+    if wanted.to == wanted.actor or store.log.state(f"agent/{wanted.to}"):
+        return []  # the cheap look: who joined needs no view
+    store.views.catch_up()
+    connection = store.views.connection
     if wanted.to.startswith(mail.GROUPS):
         nobody = not view.addressees(connection, wanted.actor, wanted.to)
         return [f"nobody else is in {shown_address(wanted.to)} now: only the log has it"] if nobody else []
-    if wanted.to != wanted.actor and not view.is_known(connection, wanted.to):
+    if not view.is_known(connection, wanted.to):
         raise _never_here(wanted.to, view.names(connection))
     return []
 

@@ -13,9 +13,8 @@ from domain.config import Config, load
 from domain.refusals import Refusal
 
 if TYPE_CHECKING:
-    from export.live import LiveFile
-
     from domain.log import Log
+    from export.live import LiveFile
     from projections.views import Views
 
 DATABASE = "crewlog.db"
@@ -105,7 +104,7 @@ class Store:
             if fed.remark:
                 remarks.append(f"{fed.remark.message}; {fed.remark.hint}")
             self.views.catch_up(wait=False)
-        except Exception as error:  # noqa: BLE001 - see above
+        except Exception as error:
             if self.shell.environ.get("CREWLOG_DEBUG"):
                 raise
             remarks.append(f"written, but what follows it has to wait for the next command: {error}")

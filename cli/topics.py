@@ -34,7 +34,8 @@ def agents(*, snippet: bool = False) -> list[str]:
     """The agents' contract, or the lines for an AGENTS.md."""
     from cli.contract import CONTRACT, SNIPPET
 
-    return (SNIPPET if snippet else CONTRACT).rstrip("\n").split("\n")
+    text: str = SNIPPET if snippet else CONTRACT
+    return [*text.rstrip("\n").split("\n")]
 
 
 def states() -> list[str]:

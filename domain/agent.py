@@ -64,7 +64,8 @@ def dump(agent: Agent) -> bytes:
 def load(data: bytes) -> Agent:
     """The state that `dump` wrote."""
     fields: Json = orjson.loads(data)
-    return Agent(**{**fields, "channels": tuple(fields["channels"])})
+    fields["channels"] = tuple(fields["channels"])
+    return Agent(**fields)
 
 
 class Signs(NamedTuple):

@@ -402,7 +402,7 @@ def _expire(command: Expire, task: Task) -> tuple[Draft, ...]:
     """A compare-and-set on the claim: a holder who changed meanwhile is not the one who was judged."""
     claim = claim_of(task)
     if claim is None or claim.id != command.claim:
-        raise _stale(task, command.claim)
+        raise stale_claim(task, command.claim)
     _require("task.expired", task)
     payload = {"holder": claim.holder, "silence": command.silence, "why": command.why}
     return (_draft("task.expired", task, payload, claim.holder),)
@@ -560,7 +560,7 @@ def _show_claim(event: str, task: Task, actor: str, shown: str) -> None:
     """Fencing: only the holder's name with the current claim passes."""
     claim = claim_of(task)
     if shown and (claim is None or len(shown) < CLAIM_PREFIX or not claim.id.startswith(shown)):
-        raise _stale(task, shown)
+        raise stale_claim(task, shown)
     _require(event, task)
     if claim is None or claim.holder != actor:
         holder = claim.holder if claim else None
@@ -581,7 +581,8 @@ def _show_claim(event: str, task: Task, actor: str, shown: str) -> None:
         )
 
 
-def _stale(task: Task, shown: str) -> Refusal:
+def stale_claim(task: Task, shown: str) -> Refusal:
+    """The refusal of a claim that is no longer current: it names who holds the task now, and since when."""
     claim = claim_of(task)
     now = f"{claim.holder} holds it since {claim.since}" if claim else f"nobody holds it: it is {task.state}"
     return Refusal(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import orjson
@@ -29,13 +30,13 @@ def evolve(journal: Journal | None, event: Event) -> Journal:
 
 def summary(name: str, times: Sequence[int]) -> Json:
     """The payload of `log.pruned` for pulses of a name at these times (µs, in the order of the pulses)."""
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
     return {
         "agent": name,
         "count": len(times),
         "first": format_time(times[0]),
         "last": format_time(times[-1]),
-        "longest_gap": max(0, *gaps, 0) // 1_000,
+        "longest_gap": max(0, *gaps) // 1_000 if gaps else 0,
     }
 
 

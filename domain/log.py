@@ -180,7 +180,9 @@ class Log:
     def close(self) -> None:
         """Close all connections. The writer's is closed in the queue (a checkpoint may happen there)."""
         try:
-            if "writer" in self._known:  # else it has no connection, and needs no turn that others may hold for long
+            if (
+                "writer" in self._known
+            ):  # else it has no connection, and needs no turn that others may hold for long
                 with self.turn():
                     self._close("writer")
         finally:
@@ -264,13 +266,9 @@ class Log:
         check_payload("agent.pulse", payload, {})
         with self.turn():
             engine = self._writer()
-            try:
-                with engine.writing(engine.pulse_recorder()) as tables:
-                    sealed = self._seal_pulse(actor, payload)
-                    tables.add_pulse(sealed)
-            except BaseException:
-                self._close("writer")
-                raise
+            with self._committing(engine.pulse_recorder()) as tables:
+                sealed = self._seal_pulse(actor, payload)
+                tables.add_pulse(sealed)
         return sealed
 
     def _seal_pulse(self, actor: str, payload: Json) -> Event:
@@ -278,7 +276,7 @@ class Log:
             {
                 "v": event.VERSION,
                 "ts": event.format_time(self.clock()),
-                "from": actor,
+                "from": check_name(actor),
                 "to": EVENT_TYPES["agent.pulse"].to,
                 "type": "agent.pulse",
                 "stream": f"pulse/{actor}",

@@ -7,6 +7,7 @@ from domain.refusals import Refusal
 NAME_PATTERN = "[a-z0-9][a-z0-9._-]{0,63}"
 SLUG_PATTERN = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 LABEL_LIMIT = 64
+RESERVED = ("all", "people", "anyone")
 
 _LOWER = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _NAME = _LOWER | frozenset("._-")
@@ -24,6 +25,9 @@ def is_name(text: str) -> bool:
 
 def check_name(text: str, what: str = "name") -> str:
     """The name unchanged, or a Refusal `bad-name` that suggests one that would do."""
+    if text in RESERVED:
+        message = f"{text!r} means more than one person and cannot be a {what}"
+        raise Refusal("bad-name", message, f"Choose another one: {text}-1.", given=text)
     if is_name(text):
         return text
     near = near_name(text)

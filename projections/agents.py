@@ -167,9 +167,7 @@ def signs(row: Row, now: int, process_state: Callable[[Json], str]) -> Signs:
     pulse, since, process = _newest_pulse(row), row["session_at"], row["process"]
     beats = pulse is not None and (since is None or pulse >= since)
     state = process_state(process) if process else "unknown"
-    return Signs(
-        age(row["last_seen"], now), age(pulse, now) if beats else None, cast("ProcessState", state)
-    )
+    return Signs(age(row["last_seen"], now), age(pulse, now) if beats else None, cast("ProcessState", state))
 
 
 def roster(

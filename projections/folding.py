@@ -127,8 +127,18 @@ def fold_all(
             if progress:
                 progress(mark.position, until.position)
         _flush(handlers)
+        # The last pulses before `until` may have been pruned since they were folded.
+        mark = mark._replace(pulses=until.pulses)
         _move(connection, mark)
     return mark
+
+
+def everything(log: Log) -> Checkpoint:
+    """How far views are that have folded all there is now."""
+    pulses = 0
+    while rows := log.pulses(pulses):
+        pulses = rows[-1].position
+    return Checkpoint(position=log.position(), pulses=pulses)
 
 
 def _handlers(connection: sqlite3.Connection) -> list[Handler]:

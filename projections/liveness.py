@@ -45,7 +45,6 @@ class Held(NamedTuple):
     title: str
     claim: str
     holder: str
-    since: str
     process: Json | None
 
 
@@ -66,24 +65,54 @@ def working(connection: sqlite3.Connection, limit: int) -> list[Held]:
 
 def _held(task: Working) -> Held:
     claim = task.claim
-    return Held(task.card.id, task.card.title, claim.id, claim.holder, claim.since, claim.process)
+    return Held(task.card.id, task.card.title, claim.id, claim.holder, claim.process)
 
 
-def judge(connection: sqlite3.Connection, log: Log, held: Held, rule: Rule) -> Judged:
-    """What is to be thought of a claim's holder, by all that the log holds now.
+class Judge:
+    """What is to be thought of holders, by all that the log held when it was made.
 
-    Inside the log's write lock nothing can come between this look and the event that follows from it.
+    Made inside the log's write lock, nothing can come between its look and the event that follows from it.
     """
-    beat = _newest_beat(log, held)
-    process = (beat.payload.get("process") if beat else None) or held.process
-    signs = Signs(
-        agents.age(_last_seen(connection, log, held.holder), rule.now),
-        agents.age(parse_time(beat.ts), rule.now) if beat else None,
-        cast("ProcessState", rule.process_state(process) if process else "unknown"),
-    )
-    judged = verdict(signs, rule.interval, rule.quiet, rule.woke)
-    why = reason(signs, rule.interval, rule.quiet) if judged == "lost" else ""
-    return Judged(held, judged, int(signs.silence), why)
+
+    def __init__(self, connection: sqlite3.Connection, log: Log, rule: Rule) -> None:
+        """Look at what the views have not folded yet; the rest is asked for when it is needed."""
+        self._connection = connection
+        self._log = log
+        self._rule = rule
+        self._seen = _seen_behind(log, checkpoint(connection).position)
+        self._known: set[str] = set()
+        self._newest: dict[str, Event | None] = {}
+
+    def judge(self, held: Held) -> Judged:
+        """What is to be thought of a claim's holder."""
+        rule, beat = self._rule, self._newest_beat(held)
+        process = (beat.payload.get("process") if beat else None) or held.process
+        signs = Signs(
+            agents.age(self._last_seen(held.holder), rule.now),
+            agents.age(parse_time(beat.ts), rule.now) if beat else None,
+            cast("ProcessState", rule.process_state(process) if process else "unknown"),
+        )
+        judged = verdict(signs, rule.interval, rule.quiet, rule.woke)
+        why = reason(signs, rule.interval, rule.quiet) if judged == "lost" else ""
+        return Judged(held, judged, int(signs.silence), why)
+
+    def _last_seen(self, name: str) -> int | None:
+        """When the name's newest event arrived."""
+        if name not in self._known:
+            self._known.add(name)
+            row = agents.one(self._connection, name)
+            self._seen.setdefault(name, row["last_seen"] if row else None)
+        return self._seen[name]
+
+    def _newest_beat(self, held: Held) -> Event | None:
+        """The newest pulse that counts for the claim."""
+        name = held.holder
+        if name not in self._newest:
+            self._newest[name] = next(self._log.pulses_of(name), None)
+        newest = self._newest[name]
+        if newest is None or _names(newest, held.claim):
+            return newest
+        return _unnamed_beat(self._log, held)
 
 
 def recorded_here(log: Log, claim: str) -> bool:
@@ -92,24 +121,33 @@ def recorded_here(log: Log, claim: str) -> bool:
     return event is not None and event.replica == log.replica
 
 
-def _newest_beat(log: Log, held: Held) -> Event | None:
+def _names(pulse: Event, claim: str) -> bool:
+    named = str(pulse.payload.get("claim", ""))
+    return len(named) >= CLAIM_PREFIX and claim.startswith(named)
+
+
+def _unnamed_beat(log: Log, held: Held) -> Event | None:
+    """The newest pulse that names the claim, or none at all and came after it."""
+    since = _arrival(log, held.claim)
     for pulse in log.pulses_of(held.holder):
-        named = str(pulse.payload.get("claim", ""))
-        if len(named) >= CLAIM_PREFIX and held.claim.startswith(named):
+        if _names(pulse, held.claim):
             return pulse
-        if pulse.ts < held.since:
+        if parse_time(pulse.ts) < since:
             return None
-        if not named:
+        if not pulse.payload.get("claim"):
             return pulse
     return None
 
 
-def _last_seen(connection: sqlite3.Connection, log: Log, name: str) -> int | None:
-    """When the name's newest event arrived: as the views have it, and what they have not folded yet."""
-    row = agents.one(connection, name)
-    seen: int | None = row["last_seen"] if row else None
-    position = checkpoint(connection).position
+def _arrival(log: Log, event_id: str) -> int:
+    """When an event came here. Its own time may be ahead of this clock: it is later than every parent's."""
+    return log.read(log.position_of(event_id) - 1, 1)[0].arrived
+
+
+def _seen_behind(log: Log, position: int) -> dict[str, int | None]:
+    """When the newest event of each name arrived, behind a position."""
+    seen: dict[str, int | None] = {}
     while behind := log.read(position):
-        arrived = [stored.arrived for stored in behind if stored.event.sender == name]
-        seen, position = arrived[-1] if arrived else seen, behind[-1].position
+        seen |= {stored.event.sender: stored.arrived for stored in behind}
+        position = behind[-1].position
     return seen

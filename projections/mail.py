@@ -141,7 +141,7 @@ _PARTIAL_INDEXES = (
 # --- handler -----------------------------------------------------------------------------------------------------
 
 _ONE_NAME = f"SELECT {', '.join(_NAME)} FROM names WHERE name = ?"  # noqa: S608
-_NAMES_HERE = f"SELECT {', '.join(_NAME)} FROM names INDEXED BY names_here WHERE here = 1"  # noqa: S608
+_NAMES_HERE = f"SELECT {', '.join(_NAME)} FROM names INDEXED BY names_here WHERE here = 1 AND name > ''"  # noqa: S608
 _ONE_MESSAGE = f"SELECT {', '.join(_MESSAGE)} FROM messages WHERE id = ?"  # noqa: S608
 _ONE_DELIVERY = "SELECT name, position, message, acked FROM deliveries WHERE name = ? AND position = ?"
 

@@ -197,7 +197,7 @@ def unacked(connection: sqlite3.Connection, limit: int = 50) -> list[Row]:
     """Messages that want an ack and lack one, oldest first, with `waiting`: for whom."""
     statement = (
         f"SELECT {_ROW} FROM messages m INDEXED BY messages_unacked"  # noqa: S608
-        " WHERE m.needs_ack = 1 AND m.pending > 0 ORDER BY m.position LIMIT ?"
+        " WHERE m.needs_ack = 1 AND m.pending > 0 AND m.position > 0 ORDER BY m.position LIMIT ?"
     )
     waiting = "SELECT name FROM deliveries WHERE message = ? AND acked IS NULL ORDER BY name"
     rows = _select(connection, statement, (limit,))
@@ -210,7 +210,7 @@ def unanswered(connection: sqlite3.Connection, limit: int = 50) -> list[Row]:
     """Questions that nobody answered, oldest first."""
     statement = (
         f"SELECT {_ROW} FROM messages m INDEXED BY messages_unanswered"  # noqa: S608
-        " WHERE m.question = 1 AND m.answers = 0 ORDER BY m.position LIMIT ?"
+        " WHERE m.question = 1 AND m.answers = 0 AND m.position > 0 ORDER BY m.position LIMIT ?"
     )
     return _select(connection, statement, (limit,))
 
@@ -233,9 +233,7 @@ def addressees(connection: sqlite3.Connection, sender: str, address: str) -> lis
     if not address.startswith((EVERYBODY, CHANNEL)):
         return [address]
     if address in (EVERYBODY, PEOPLE):
-        statement = (
-            "SELECT name FROM names INDEXED BY names_here WHERE here = 1 AND person >= ? ORDER BY name"
-        )
+        statement = "SELECT name FROM names INDEXED BY names_here WHERE here = 1 AND name > '' AND person >= ? ORDER BY name"
         found = connection.execute(statement, (int(address == PEOPLE),))
     else:
         found = connection.execute(_LISTENING, (address.removeprefix(CHANNEL),))

@@ -127,7 +127,7 @@ class Views:
             return self._make_anew()
 
     def _make_anew(self) -> int:
-        with self._made_anew(self._everything(), self._progress) as fresh:
+        with self._made_anew(folding.everything(self._log), self._progress) as fresh:
             return folding.checkpoint(fresh).position
 
     def _fold(self, connection: sqlite3.Connection) -> int:
@@ -175,7 +175,7 @@ class Views:
 
     def _compared(self, progress: Progress | None) -> Rebuilt:
         started = time.monotonic()
-        before, until = self._caught_up() or ("", self._everything())
+        before, until = self._caught_up() or ("", folding.everything(self._log))
         with self._made_anew(until, progress) as fresh:
             after = folding.state_hash(fresh)
             events = folding.checkpoint(fresh).position
@@ -199,12 +199,6 @@ class Views:
             yield fresh
             self._replace_live(fresh)
 
-    def _everything(self) -> Checkpoint:
-        pulses = 0
-        while rows := self._log.pulses(pulses):
-            pulses = rows[-1].position
-        return Checkpoint(position=self._log.position(), pulses=pulses)
-
     def _replace_live(self, fresh: sqlite3.Connection) -> None:
         try:
             self._files.copy_over(fresh)
@@ -227,7 +221,8 @@ class Views:
         try:
             yield connection
         finally:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # a damaged file may have ended it
+                connection.execute("ROLLBACK")
 
     def ask(self, query: Callable[[sqlite3.Connection], Answer]) -> Answer:
         """Catch up and run the query in one snapshot; a file that proves to be damaged is made anew first."""

@@ -33,6 +33,4 @@ def reap(
     lines += [f"{row['task']} stays with {row['holder']}: {row['verdict']}" for row in kept]
     if not lines:
         remarks.append("nobody works on anything")
-    call.answer(
-        Answer({"expired": expired, "kept": kept}, lines, [row["task"] for row in expired], remarks)
-    )
+    call.answer(Answer({"expired": expired, "kept": kept}, lines, [row["task"] for row in expired], remarks))

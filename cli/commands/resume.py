@@ -16,4 +16,4 @@ def resume(call: Call, task: TaskArg = None, print_: PrintOption = None, pid: Pi
 
     process = session_process(pid)
     written = call.write(call.task(task), Resume(call.actor, process.as_dict() if process else None))
-    finish_claim(call, written, print_)
+    finish_claim(call, written, print_=print_)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import orjson
@@ -102,5 +103,5 @@ def _whole(call: Call, value: Any) -> Any:
             return call.store.log.blob(digest).decode("utf-8", "replace")
         return {name: _whole(call, item) for name, item in members.items()}
     if isinstance(value, list):
-        return [_whole(call, item) for item in cast("list[Any]", value)]
+        return [_whole(call, item) for item in cast("Sequence[Any]", value)]
     return value

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,16 +16,18 @@ from cli.writes import answer
 from domain.refusals import Refusal
 
 if TYPE_CHECKING:
-    from domain.decide import Start
     from domain.log import Written
-
-CANDIDATES = 64
-# A task that someone else took a moment ago, or gave to another: look at the next one.
-PASSED_BY = frozenset({"held", "wrong-state", "not-assignee"})
 
 PrintOption = Annotated[
     Literal["dir", "task", "claim"] | None,
     typer.Option("--print", help="Print only that.", show_default=False),
+]
+WaitOption = Annotated[
+    float,
+    typer.Option("--wait", metavar="SECONDS", min=0, help="Wait that long for a task.", show_default=False),
+]
+NoReapOption = Annotated[
+    bool, typer.Option("--no-reap", help="Leave lost holders what they hold.", show_default=False)
 ]
 
 
@@ -42,56 +45,45 @@ def start(
     ] = None,
     print_: PrintOption = None,
     pid: PidOption = None,
+    wait: WaitOption = 0.0,
+    no_reap: NoReapOption = False,
 ) -> None:
-    """Take a task and print its claim. Without TASK the best one that is ready: yours first, then anyone's."""
+    """Take a task and print its claim. Without TASK the best one that is ready: yours first, then anyone's.
+
+    Without TASK it first takes back what lost holders hold (`crewlog reap`). Nothing ready is exit 8.
+    """
+    from cli.awake import woke
     from cli.process import session_process
+    from cli.taking import take_best
     from domain.decide import Start
 
     process = session_process(pid)
     wanted = Start(call.actor, process.as_dict() if process else None)
-    written = call.write(call.task(task), wanted) if task is not None else _take_best(call, wanted)
-    finish_claim(call, written, print_)
+    woke(call.store)  # what is known now tells a later suspend from an earlier one
+    if task is None:
+        finish_claim(call, *take_best(call, wanted, wait, reap=not no_reap), print_=print_)
+        return
+    if wait:
+        raise Refusal("usage", "--wait goes without TASK", "crewlog start --wait 100")
+    finish_claim(call, call.write(call.task(task), wanted), print_=print_)
 
 
-def finish_claim(call: Call, written: Written, print_: str | None) -> None:
-    """Bind the worktree to the new claim and answer with it."""
+def finish_claim(
+    call: Call, written: Written, reaped: Sequence[str] = (), *, print_: str | None = None
+) -> None:
+    """Bind the worktree to the new claim and answer with it, and with who held the task before."""
     from cli.output import Answer
+    from cli.taking import previous, previous_line
 
     claim = written.events[0].id
     worktree = bind(call, call.actor, written.state.card.id, claim)
     folder = worktree or call.shell.cwd
-    answered = answer(call, written, said=[f"  claim {claim}"], claim=claim, dir=folder)
+    before = previous(call, written)
+    said = [f"  claim {claim}", *([previous_line(written.state.card.id, before)] if before else [])]
+    extra: dict[str, Any] = {"previous": before} if before else {}
+    extra |= {"reaped": list(reaped)} if reaped else {}
+    answered = answer(call, written, said=said, claim=claim, dir=folder, **extra)
     if print_ and not call.options.json:
         value = {"dir": folder, "task": written.state.card.id, "claim": claim}[print_]
         answered = Answer(answered.data, [value], [value], answered.remarks)
     call.answer(answered)
-
-
-def _take_best(call: Call, wanted: Start) -> Written:
-    """The views propose, the log decides: the queue is held, so what they propose is current."""
-    from projections.task_pages import candidates
-
-    store = call.store
-    with store.log.turn():
-        earlier = _earlier(call)
-        if earlier:
-            return earlier
-        store.views.catch_up()
-        for task in candidates(store.views.connection, call.actor, CANDIDATES):
-            try:
-                return call.write(task, wanted)
-            except Refusal as refusal:
-                if refusal.code not in PASSED_BY:
-                    raise
-    raise Refusal(
-        "nothing-yet", f"nothing is ready for {call.actor}", "`crewlog ready --explain` says what waits."
-    )
-
-
-def _earlier(call: Call) -> Written | None:
-    """What a retry with the same key answers, whatever is ready now."""
-    retry = call.retry("Start")
-    if retry is None:
-        return None
-    with call.writing() as transaction:
-        return transaction.replay(call.actor, retry)

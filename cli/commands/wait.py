@@ -16,7 +16,7 @@ from domain.refusals import Refusal
 from domain.task import CANCELLED, COMPLETED, FAILED, STATES
 
 if TYPE_CHECKING:
-    from domain.event import Event, Json
+    from domain.event import Json
     from domain.task import Task
 
 RESTED = (COMPLETED, FAILED, CANCELLED)
@@ -94,7 +94,8 @@ def _until(
             _reap(call)
         got = condition(-1 if since is None else since)
         if got is not None or left() <= 0:
-            return got, position
+            # Behind what was got there may be more of it: the next call begins right there.
+            return got, (got or {}).get("position", position)
         signal.wait(min(left(), REAP_EVERY) if reap else left())
 
 
@@ -187,7 +188,8 @@ def _event(call: Call, kind: str, task: str | None) -> Condition:
             for row in rows:
                 if row.topic == kind and (task is None or row.originator_id == f"task/{task}"):
                     found = parse(row.state)
-                    return {"kind": "event", "id": found.id, "type": found.type, "stream": found.stream}
+                    about = {"id": found.id, "type": found.type, "stream": found.stream}
+                    return {"kind": "event", **about, "position": row.id}
             looked = rows[-1].id
         return None
 
@@ -226,12 +228,17 @@ def _reached(call: Call, task: str, states: tuple[str, ...], since: int) -> tupl
 
     log = call.store.log
     now: Task | None = None
-    first: Event | None = None
     for event in log.stream(f"task/{task}"):
         now = evolve(now, event)
-        if first is None and since >= 0 and now.state in states and log.position_of(event.id) > since:
-            first, name = event, now.state
-            return {"kind": "task", "id": task, "state": name, "event": event.id}, now
+        position = log.position_of(event.id) if since >= 0 and now.state in states else 0
+        if position > since >= 0:
+            return {
+                "kind": "task",
+                "id": task,
+                "state": now.state,
+                "event": event.id,
+                "position": position,
+            }, now
     if since < 0 and now is not None and now.state in states:
         return {"kind": "task", "id": task, "state": now.state, "event": None}, now
     return None, now

@@ -11,7 +11,6 @@ import fcntl
 import os
 import signal
 import threading
-import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -19,7 +18,7 @@ from types import FrameType
 from domain.refusals import Refusal
 
 WAIT = 60.0
-_POLL = 0.005
+_AGAIN = 0.005
 
 
 class _Timeout(Exception):  # noqa: N818 - control flow between the signal handler and `_wait`
@@ -81,7 +80,7 @@ def _wait(descriptor: int, path: str, wait: float) -> None:
         pass
     else:
         return
-    in_time = _wait_by_alarm if threading.current_thread() is threading.main_thread() else _wait_by_polling
+    in_time = _wait_by_alarm if threading.current_thread() is threading.main_thread() else _wait_by_thread
     if not in_time(descriptor, wait):
         holder = os.pread(descriptor, 16, 0).decode("ascii", "replace").strip()
         message = f"process {holder or 'unknown'} has held {path} for {wait:.0f} s"
@@ -101,7 +100,7 @@ def _wait_by_alarm(descriptor: int, wait: float) -> bool:
     before = signal.signal(signal.SIGALRM, ring)
     try:
         # It rings again: the first alarm may come before flock begins. 0 would switch it off.
-        signal.setitimer(signal.ITIMER_REAL, max(wait, _POLL), _POLL)
+        signal.setitimer(signal.ITIMER_REAL, max(wait, _AGAIN), _AGAIN)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     except _Timeout:
         return False
@@ -112,14 +111,18 @@ def _wait_by_alarm(descriptor: int, wait: float) -> bool:
     return True
 
 
-def _wait_by_polling(descriptor: int, wait: float) -> bool:
-    """Signals reach the main thread only; other threads look again and again."""
-    deadline = time.monotonic() + wait
-    while time.monotonic() < deadline:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(_POLL)
-        else:
-            return True
-    return False
+def _wait_by_thread(descriptor: int, wait: float) -> bool:
+    """Signals reach the main thread only: for the others a thread waits, on a second descriptor of the same lock.
+
+    A lock that it gets after `wait` goes with that descriptor, since the first one is closed by then.
+    """
+    second = os.dup(descriptor)
+    got = threading.Event()
+
+    def wait_for_it() -> None:
+        fcntl.flock(second, fcntl.LOCK_EX)
+        os.close(second)
+        got.set()
+
+    threading.Thread(target=wait_for_it, daemon=True).start()
+    return got.wait(wait)

@@ -10,6 +10,7 @@ import os
 import sqlite3
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -125,6 +126,7 @@ class _Datastore(SQLiteDatastore):
     def __init__(self, *, db_name: str, lock_timeout: int | None) -> None:
         super().__init__(db_name, lock_timeout=lock_timeout, originator_id_type="text")
         self.pool = _Pool(db_name=db_name, lock_timeout=lock_timeout, pool_size=1, max_overflow=0)
+        self.pool.is_journal_mode_wal = "?mode=ro" in db_name  # who only reads cannot change it
 
 
 class Factory(SQLiteFactory):
@@ -150,7 +152,7 @@ class Factory(SQLiteFactory):
         """Make the tables, in one transaction; where there are some already, check that we know them."""
         with self.refusing():
             with self.datastore.get_connection(commit=True) as connection:
-                fresh = self._format(connection.cursor()) == 0
+                fresh = self._is_empty(connection.cursor())
             if fresh:
                 self._create_tables()
         self.check_format()
@@ -158,29 +160,46 @@ class Factory(SQLiteFactory):
     def _create_tables(self) -> None:
         recorders = (Recorder(self.datastore), self.pulse_recorder())
         with self.datastore.transaction(commit=True) as cursor:
-            if self._format(cursor) == 0:
+            if self._is_empty(cursor):
                 for recorder in recorders:
                     for statement in recorder.create_table_statements:
                         cursor.execute(statement)
 
+    def application_recorder(self) -> Recorder:
+        """The recorder of the main log: always the same, for making one costs more than a query."""
+        return self._log
+
     def pulse_recorder(self) -> PulseRecorder:
         """The recorder of the pulses' table."""
+        return self._pulses
+
+    @cached_property
+    def _log(self) -> Recorder:
+        return Recorder(self.datastore)
+
+    @cached_property
+    def _pulses(self) -> PulseRecorder:
         return PulseRecorder(self.datastore)
 
     def check_format(self) -> None:
         """Refuse what is no store of ours (`corrupt`) or was made by a newer crewlog (`newer-store`)."""
         with self.refusing(), self.datastore.get_connection(commit=False) as connection:
-            found = self._format(connection.cursor())
-        if found > FORMAT:
-            message = f"{self._path} has format {found}; this crewlog knows up to {FORMAT}"
-            raise Refusal("newer-store", message, "Upgrade crewlog: pip install -U crewlog", path=self._path)
-        if found == 0:
+            cursor = connection.cursor()
+            ours = self._number(cursor, "PRAGMA application_id") == APPLICATION_ID
+            found = self._number(cursor, "PRAGMA user_version")
+        if not ours:
             raise Refusal(
                 "corrupt", f"{self._path} holds no log", "Look which file that is.", path=self._path
             )
+        if found > FORMAT:
+            message = f"{self._path} has format {found}; this crewlog knows up to {FORMAT}"
+            raise Refusal("newer-store", message, "Upgrade crewlog: pip install -U crewlog", path=self._path)
 
-    def _format(self, cursor: SQLiteCursor) -> int:
-        cursor.execute("PRAGMA user_version")
+    def _is_empty(self, cursor: SQLiteCursor) -> bool:
+        return self._number(cursor, "SELECT COUNT(*) FROM sqlite_master") == 0
+
+    def _number(self, cursor: SQLiteCursor, statement: str) -> int:
+        cursor.execute(statement)
         return int(cursor.fetchone()[0])
 
     @contextmanager
@@ -223,7 +242,7 @@ def environment(path: str, queue_path: str, *, read_only: bool, wait: float = 60
         mode = "ro&immutable=1"  # a WAL database needs files beside it, which nobody can make here
     return {
         "PERSISTENCE_MODULE": f"{__name__}:{Factory.__name__}",
-        "SQLITE_DBNAME": f"file:{quote(path)}?mode={mode}",
+        "SQLITE_DBNAME": f"file:{quote(os.fsencode(path))}?mode={mode}",
         "SQLITE_LOCK_TIMEOUT": str(max(1, round(wait))),
         "ORIGINATOR_ID_TYPE": "text",
         "CREATE_TABLE": "n",
@@ -233,7 +252,7 @@ def environment(path: str, queue_path: str, *, read_only: bool, wait: float = 60
     }
 
 
-_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 _UNWRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR)
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 

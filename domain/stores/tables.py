@@ -125,12 +125,6 @@ class Tables:
         run("INSERT INTO stream_heads (stream, id, ts) VALUES (?, ?, ?)", (event.stream, event.id, event.ts))
         return position
 
-    def append_pulse(self, event: Event) -> int:
-        """Store a sign of life as the newest of its stream and return its position among the pulses."""
-        statement = "SELECT MAX(originator_version) FROM pulses WHERE originator_id = ?"
-        version = (self._one(statement, event.stream)[0] or 0) + 1
-        return self._insert([StoredEvent(event.stream, version, event.type, event.line)])[0]
-
     def add_pulse(self, pulse: Event) -> None:
         """Store the sealed pulse as the next one of its name."""
         row = self._one("SELECT max(originator_version) FROM pulses WHERE originator_id = ?", pulse.stream)

@@ -19,14 +19,27 @@ import pytest
 from tests.cli.conftest import Crew, Result, why
 from tests.packaging.shell import inherited
 
-CREWLOG = Path(sys.executable).with_name("crewlog")
+PROJECT = Path(__file__).resolve().parents[2]
 needs_capabilities = pytest.mark.skipif(
     os.geteuid() == 0 and shutil.which("setpriv") is None, reason="root writes everywhere, and has no setpriv"
 )
 
 
-def outside(crew: Crew, *words: str, stdin: str = "", limit: int | None = None) -> Result:
-    """Run a command in a process of its own, without root's right to write everywhere."""
+# One process for many commands: each with streams of its own, as `Crew.run` has it.
+DRIVER = """
+import io, json, sys
+from cli.app import run
+from cli.shell import Shell
+def one(words, stdin):
+    out, err = io.StringIO(), io.StringIO()
+    return run(words, Shell(io.StringIO(stdin), out, err, {}, ".")), out.getvalue(), err.getvalue()
+lines, stdin = json.load(sys.stdin)
+print(json.dumps([one(words, stdin) for words in lines]))
+"""
+
+
+def outside(crew: Crew, *lines: str, stdin: str = "", limit: int | None = None) -> list[Result]:
+    """Run lines in a process without root's right to write everywhere; `limit`: no file grows beyond it."""
     drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
 
     def prepare() -> None:
@@ -34,17 +47,17 @@ def outside(crew: Crew, *words: str, stdin: str = "", limit: int | None = None) 
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-    done = subprocess.run(  # noqa: PLW1509 - one thread
-        [*drop, CREWLOG, *words],
+    done = subprocess.run(
+        [*drop, sys.executable, "-c", DRIVER],
         cwd=crew.folder,
-        env=inherited(),
-        input=stdin,
+        env={**inherited(), "PYTHONPATH": str(PROJECT)},
+        input=orjson.dumps([[crew.words(line) for line in lines], stdin]),
         capture_output=True,
-        text=True,
         check=False,
         preexec_fn=prepare,
     )
-    return Result(done.returncode, done.stdout, done.stderr)
+    assert done.returncode == 0, done.stderr.decode()
+    return [Result(*found) for found in orjson.loads(done.stdout)]
 
 
 @needs_capabilities
@@ -55,13 +68,13 @@ def test_a_read_only_store_can_be_read_and_says_what_cannot_be_written(crew: Cre
         path.chmod(0o400)
     store.chmod(0o500)
     try:
-        for line in ("list", f"show {task}", "ready", "log", "tail", "whoami", "agents", "where"):
-            result = outside(crew, *line.split())
-            assert result.code == 0, (line, result)
-        assert outside(crew, "where", "--json").json["writable"] is False
-        for line in ("spawn x --as zoe", f"start {task} --as ada", "start --as ada", "heartbeat --as ada"):
-            result = outside(crew, *line.split(), "--json")
-            assert (result.code, result.error["code"]) == (6, "unwritable"), (line, result)
+        reads = ("list", f"show {task}", "ready", "log", "tail", "whoami", "agents", "where --json")
+        results = outside(crew, *reads)
+        assert [result.code for result in results] == [0] * len(reads), results
+        assert results[-1].json["writable"] is False
+        writes = ("spawn x --as zoe", f"start {task} --as ada", "start --as ada", "heartbeat --as ada")
+        for result in outside(crew, *(f"{line} --json" for line in writes)):
+            assert (result.code, result.error["code"]) == (6, "unwritable"), result
             assert result.error["details"]["path"].startswith(str(store))
             assert "sandbox" in result.error["hint"]
             assert result.err == ""
@@ -74,7 +87,7 @@ def test_a_store_that_may_not_be_entered_is_not_called_missing(crew: Crew) -> No
     store = crew.folder / ".crewlog"
     store.chmod(0)
     try:
-        result = outside(crew, "list", "--json")
+        [result] = outside(crew, "list --json")
         assert (result.code, result.error["code"]) == (6, "unwritable")
         assert result.error["details"]["path"] == str(store)
     finally:
@@ -86,7 +99,7 @@ def test_init_where_nothing_can_be_written_is_refused(tmp_path: Path) -> None:
     crew = Crew(tmp_path)
     tmp_path.chmod(0o500)
     try:
-        result = outside(crew, "init", "--json")
+        [result] = outside(crew, "init --json")
         assert (result.code, result.error["code"]) == (6, "unwritable")
         assert list(tmp_path.iterdir()) == []
     finally:
@@ -99,7 +112,14 @@ def test_a_newer_store_is_neither_read_nor_written(crew: Crew) -> None:
         database.execute("PRAGMA user_version = 99")
         before = database.execute("SELECT count(*) FROM stored_events").fetchone()
 
-    for line in ("list", "log", "tail -f", "where", "init", "spawn x --as zoe", f"start {task} --as ada"):
+    reads = ("list", "log", "tail -f", "where", "init")
+    for line in (
+        *reads,
+        "spawn x --as zoe",
+        f"start {task} --as ada",
+        "start --as ada",
+        "heartbeat --as ada",
+    ):
         refused = crew.refused(line)
         assert why(refused) == ("newer-store", 6), line
         assert "Upgrade crewlog" in refused["hint"]
@@ -142,9 +162,7 @@ def test_a_full_disk_refuses_the_write_whole_and_the_next_one_goes_on(crew: Crew
     crew.spawn("before")
     size = max(path.stat().st_size for path in (crew.folder / ".crewlog").iterdir())
 
-    result = outside(
-        crew, "spawn", "x", "--body", "-", "--as", "zoe", "--json", stdin="b" * 200_000, limit=size
-    )
+    [result] = outside(crew, "spawn x --body - --as zoe --json", stdin="b" * 200_000, limit=size)
 
     assert result.code == 6, result
     assert result.error["code"] in ("disk-full", "unwritable")

@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from cli.commands.init import template
+from domain.config import template
 from tests.cli.conftest import Crew, why
 from tests.cli.repositories import git, linked, repository
 from tests.packaging.shell import inherited

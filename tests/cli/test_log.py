@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -140,6 +142,28 @@ def test_following_shows_the_events_of_others_each_once_and_in_order(crew: Crew)
 
         assert seen == stored(crew)[1:]
         assert orjson.loads(seen[-1])["payload"]["title"] == "the last one"
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace makes the disk slow")
+def test_following_misses_nothing_where_the_disk_is_slow_to_sync(crew: Crew) -> None:
+    """Each sync of the writer takes longer than file times need to settle."""
+    slow = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync,fsync"]
+    slow += ["-e", "inject=fdatasync,fsync:delay_enter=400000"]
+    with following(crew, "--json") as process:
+        read_lines(process.stdout, 1)
+        time.sleep(0.3)  # until nothing is new
+
+        subprocess.run(
+            [*slow, CREWLOG, "spawn", "x", "-q", "--as", "zoe"],
+            cwd=crew.folder,
+            env=inherited(),
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+
+        assert process.stdout is not None
+        assert select.select([process.stdout], [], [], 10)[0], "nothing came"
+        assert read_lines(process.stdout, 1) == stored(crew)[-1:]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])

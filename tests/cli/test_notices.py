@@ -56,6 +56,14 @@ def test_unread_mail_is_told_until_something_new_comes(crew: Crew) -> None:
     assert notices(crew, "ada") == ["2 unread: `crewlog inbox`"]
 
 
+def test_who_asked_is_told_of_the_answer(crew: Crew) -> None:
+    crew.do("join ada")
+    crew.run("ask", "ada", "which port?", "--as", "zoe")
+    message = crew.do("inbox --as ada")["messages"][0]["id"]
+    crew.do(f"answer {message} 8080 --as ada")
+    assert notices(crew, "zoe") == [f"ada answered {message}: 8080"]
+
+
 def test_at_most_three_lines_and_people_read_them_on_stderr(crew: Crew) -> None:
     crew.do("join ada")
     tasks = [crew.spawn(f"task {number}") for number in range(5)]

@@ -636,7 +636,7 @@ def test_without_replace_the_first_writers_file_stays(home: Path) -> None:
 # --- local settings ----------------------------------------------------------------------------------------------
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(st.from_regex(r"[A-Za-z0-9_-]+", fullmatch=True), st.text(st.characters(codec="utf-8")))
 )

@@ -64,6 +64,20 @@ def test_a_message_that_was_acked_meanwhile_is_still_got_behind_the_position(cre
     assert crew.refused("wait --message --as ada --timeout 0")["exit"] == 8
 
 
+def test_of_several_messages_between_two_calls_each_is_got_in_turn(crew: Crew) -> None:
+    crew.do("join ada")
+    position = crew.do("where")["events"]
+    for number in range(3):
+        crew.do(f"send ada {number} --as zoe")
+    texts: list[str] = []
+    for _ in range(3):
+        answer = crew.do(f"wait --message --as ada --since {position} --timeout 0")
+        texts.append(answer["got"]["text"])
+        position = answer["position"]
+    assert texts == ["0", "1", "2"]
+    assert crew.refused(f"wait --message --as ada --since {position} --timeout 0")["exit"] == 8
+
+
 def test_a_reply_is_got_with_its_text(crew: Crew) -> None:
     crew.do("join ada")
     crew.run("ask", "ada", "which port?", "--as", "zoe")
@@ -125,13 +139,14 @@ def test_an_idle_wait_costs_next_to_nothing(crew: Crew) -> None:
 
 
 def test_an_idle_wait_asks_the_database_nothing(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
-    from domain.log import Log  # noqa: PLC0415 - what is counted
-
     asked: list[int] = []
     lines = Log.lines
-    monkeypatch.setattr(
-        Log, "lines", lambda log, after, limit=1_000: asked.append(after) or lines(log, after, limit)
-    )
+
+    def counted(log: Log, after: int, limit: int = 1_000) -> Sequence[Any]:
+        asked.append(after)
+        return lines(log, after, limit)
+
+    monkeypatch.setattr(Log, "lines", counted)
     time.sleep(0.3)
     assert crewlog(str(crew.folder), "wait", "--event", "task.spawned", "--timeout", "1.5")[0] == 8
     assert len(asked) <= 6, "a look at the files is no query"

@@ -41,7 +41,9 @@ INTERVAL, QUIET = 10.0, 1_800.0
         (1_800.1, None, "unknown", "lost"),
     ],
 )
-def test_the_verdict(sign_age: float, pulse_age: float | None, process: ProcessState, expected: Verdict) -> None:
+def test_the_verdict(
+    sign_age: float, pulse_age: float | None, process: ProcessState, expected: Verdict
+) -> None:
     assert verdict(Signs(sign_age, pulse_age, process), INTERVAL, QUIET) == expected
 
 
@@ -92,3 +94,59 @@ def test_an_agent_survives_being_stored(process: dict[str, object] | None) -> No
     ada = Agent("ada", event.format_time(SOME_TIME), person=True, process=process)
 
     assert agent.load(agent.dump(ada)) == ada
+
+
+@pytest.mark.parametrize(
+    ("signs", "woke", "expected"),
+    [
+        # nobody's silence counts as longer than the machine is awake
+        (Signs(30_000, 30_000, "there"), 0, "alive"),
+        (Signs(30_000, 30_000, "there"), 60, "suspect"),
+        (Signs(30_000, 30_000, "there"), 60.1, "lost"),
+        (Signs(30_000, None, "elsewhere"), 1_800, "alive"),
+        (Signs(30_000, None, "elsewhere"), 1_801, "lost"),
+        # but who is gone is gone, and who just gave a sign is alive
+        (Signs(30_000, 30_000, "gone"), 0, "lost"),
+        (Signs(1, 1, "there"), 30_000, "alive"),
+    ],
+)
+def test_waking_from_a_suspend_counts_as_a_sign_of_everybody(
+    signs: Signs, woke: float, expected: Verdict
+) -> None:
+    assert verdict(signs, INTERVAL, QUIET, woke) == expected
+
+
+def test_the_first_look_at_a_boot_only_remembers() -> None:
+    first = agent.look(None, "boot-1", 500.0, SOME_TIME)
+
+    assert first == agent.Awake("boot-1", 500.0, 0)
+    assert agent.look(agent.Awake("boot-0", 3.0, 17), "boot-1", 500.0, SOME_TIME) == first
+
+
+def test_a_machine_that_slept_between_two_looks_woke_at_the_second() -> None:
+    before = agent.Awake("boot-1", 500.0)
+
+    woken = agent.look(before, "boot-1", 530.0, SOME_TIME)
+
+    assert woken == agent.Awake("boot-1", 530.0, SOME_TIME)
+    assert agent.look(woken, "boot-1", 530.0, SOME_TIME + 10**9) == woken
+
+
+@pytest.mark.parametrize("noise", [-1.5, -1e-6, 0.0, 1e-6, 1.5])
+def test_clocks_that_were_not_read_at_the_same_moment_are_no_suspend(noise: float) -> None:
+    before = agent.Awake("boot-1", 500.0)
+
+    assert agent.look(before, "boot-1", 500.0 + noise, SOME_TIME) == before
+
+
+@pytest.mark.parametrize(
+    ("signs", "words"),
+    [
+        (Signs(1, None, "gone"), "process is gone"),
+        (Signs(99, 70, "there"), "no sign for 70 s; 60 s are allowed"),
+        (Signs(1_900, None, "elsewhere"), "never beat, and gave no sign for 1900 s"),
+    ],
+)
+def test_the_reason_says_how_one_knows(signs: Signs, words: str) -> None:
+    assert verdict(signs, INTERVAL, QUIET) == "lost"
+    assert words in agent.reason(signs, INTERVAL, QUIET)

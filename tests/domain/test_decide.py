@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -97,14 +98,18 @@ def test_a_refusal_on_a_task_at_rest_says_who_ended_it_when_and_why(state: str) 
     assert (details["by"], details["at"], details["reason"]) == (end.by, end.at, end.reason)
 
 
-def test_every_hint_and_message_names_no_destructive_command() -> None:
+def test_no_hint_and_no_message_names_a_destructive_command() -> None:
+    told: list[str] = []
     for state in STATES:
         for command in COMMANDS.values():
             stream = GIVEN[state]()
             try:
                 stream.do(command(stream))
             except Refusal as refusal:
-                assert not any(word in f"{refusal.message} {refusal.hint}" for word in ("--force", "rm ", "delete"))
+                told.append(f"{refusal.message} {refusal.hint}")
+
+    assert told
+    assert not [text for text in told for word in ("--force", "rm ", "delete") if word in text]
 
 
 def test_spawn_addresses_the_assignee_and_leaves_out_what_is_empty() -> None:
@@ -186,10 +191,10 @@ def test_a_task_can_be_assigned_to_anyone_again() -> None:
 
 # --- the claim is a fence
 
-BY_CLAIM: dict[str, Any] = {
+BY_CLAIM: dict[str, Callable[[str, str], Command]] = {
     "done": lambda actor, claim: Submit(actor, claim, "look"),
     "fail": lambda actor, claim: Fail(actor, claim, "too hard"),
-    "release": lambda actor, claim: Release(actor, claim),
+    "release": Release,
     "progress": lambda actor, claim: Progress(actor, claim, "half of it"),
 }
 
@@ -208,7 +213,9 @@ def test_the_holder_may_show_any_beginning_of_the_claim_that_is_long_enough(name
         stream = GIVEN[task.WORKING]()
         stream.do(BY_CLAIM[name](ADA, stream.claim[:length]))
     stream = GIVEN[task.WORKING]()
-    assert refused(stream, BY_CLAIM[name](ADA, stream.claim[: commands.CLAIM_PREFIX - 1])).code == "stale-claim"
+    assert (
+        refused(stream, BY_CLAIM[name](ADA, stream.claim[: commands.CLAIM_PREFIX - 1])).code == "stale-claim"
+    )
 
 
 @pytest.mark.parametrize("name", BY_CLAIM)
@@ -255,12 +262,22 @@ def fail_and_retry(stream: Stream) -> None:
     stream.do(Start(BOB))
 
 
-OVERTAKEN = [release, resume, reject_to_another, force_release, expire, start_again, fail_and_retry]
+OVERTAKEN: list[Callable[[Stream], None]] = [
+    release,
+    resume,
+    reject_to_another,
+    force_release,
+    expire,
+    start_again,
+    fail_and_retry,
+]
 
 
 @pytest.mark.parametrize("overtake", OVERTAKEN)
 @pytest.mark.parametrize("name", BY_CLAIM)
-def test_a_claim_that_was_overtaken_is_stale_and_the_holder_is_named(name: str, overtake: Any) -> None:
+def test_a_claim_that_was_overtaken_is_stale_and_the_holder_is_named(
+    name: str, overtake: Callable[[Stream], None]
+) -> None:
     stream = working()
     stale = stream.claim
     overtake(stream)
@@ -273,19 +290,19 @@ def test_a_claim_that_was_overtaken_is_stale_and_the_holder_is_named(name: str, 
     assert stream.events[-1].ts in refusal.message
 
 
-@pytest.mark.parametrize(
-    ("state", "command"),
-    [
-        (task.ASSIGNED, lambda stream: Release(ADA, stream.claim)),
-        (task.CANCELLED, lambda _: Cancel(ZOE)),
-        (task.FAILED, lambda stream: Fail(ADA, stream.claim, "too hard")),
-    ],
-)
+DROPPED: dict[str, Callable[[Stream], Command]] = {
+    task.ASSIGNED: lambda stream: Release(ADA, stream.claim),
+    task.CANCELLED: lambda _: Cancel(ZOE),
+    task.FAILED: lambda stream: Fail(ADA, stream.claim, "too hard"),
+}
+
+
+@pytest.mark.parametrize("state", DROPPED)
 @pytest.mark.parametrize("name", BY_CLAIM)
-def test_a_claim_on_what_nobody_holds_is_stale_and_the_state_is_named(name: str, state: str, command: Any) -> None:
+def test_a_claim_on_what_nobody_holds_is_stale_and_the_state_is_named(name: str, state: str) -> None:
     stream = working()
     stale = stream.claim
-    stream.do(command(stream))
+    stream.do(DROPPED[state](stream))
 
     refusal = refused(stream, BY_CLAIM[name](ADA, stale))
     assert (refusal.code, refusal.details["holder"]) == ("stale-claim", None)
@@ -426,7 +443,7 @@ def test_the_holder_does_not_approve_their_own_work() -> None:
 
 
 @pytest.mark.parametrize("overtake", [release, reject_to_another, force_release, expire])
-def test_an_earlier_holder_of_this_attempt_does_not_approve(overtake: Any) -> None:
+def test_an_earlier_holder_of_this_attempt_does_not_approve(overtake: Callable[[Stream], None]) -> None:
     stream = working()
     overtake(stream)
     stream.do(Submit(BOB, stream.claim, "look"))
@@ -566,7 +583,7 @@ def test_undo_of_a_spawn_cancels_the_task() -> None:
     assert stream.state.state == task.CANCELLED
 
 
-UNDONE_BY_NOTHING: dict[str, tuple[str, Any]] = {
+UNDONE_BY_NOTHING: dict[str, tuple[str, Callable[[Stream], Command]]] = {
     "task.resumed": (task.WORKING, lambda _: Resume(ADA)),
     "task.submitted again": (task.IN_REVIEW, lambda stream: Submit(ADA, stream.claim, "better")),
     "task.submitted over an approval": (task.APPROVED, lambda stream: Submit(ADA, stream.claim, "better")),

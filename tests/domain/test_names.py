@@ -65,7 +65,9 @@ def test_a_slug_is_what_the_pattern_says_and_climbs_nowhere(text: str) -> None:
         assert inside == f"/crew/{text}"
 
 
-@pytest.mark.parametrize("text", ["t-abcdefgh", "../x", "a..b", "", "-x", ".x", "x" * 65, "a b", "a/b", "a\n"])
+@pytest.mark.parametrize(
+    "text", ["t-abcdefgh", "../x", "a..b", "", "-x", ".x", "x" * 65, "a b", "a/b", "a\n"]
+)
 def test_a_slug_that_could_be_mistaken_for_something_else_is_refused(text: str) -> None:
     with pytest.raises(Refusal) as caught:
         names.check_slug(text)
@@ -82,7 +84,9 @@ def test_a_label_is_returned_unchanged(text: str) -> None:
     assert names.check_label(text) == text
 
 
-@pytest.mark.parametrize("text", ["", "x" * 65, "a b", "a,b", "a\tb", "a\n", "\x1b[31m", "\u202e", "a\u00a0b", "\ud800"])
+@pytest.mark.parametrize(
+    "text", ["", "x" * 65, "a b", "a,b", "a\tb", "a\n", "\x1b[31m", "\u202e", "a\u00a0b", "\ud800"]
+)
 def test_a_label_that_would_break_a_list_or_a_terminal_is_refused(text: str) -> None:
     with pytest.raises(Refusal) as caught:
         names.check_label(text)
@@ -99,7 +103,9 @@ def test_task_ids_use_all_of_their_five_bytes(one: bytes, other: bytes) -> None:
     assert (names.task_id(one) == names.task_id(other)) == (one == other)
 
 
-@pytest.mark.parametrize("text", ["", "t-", "t-abcdefg", "t-abcdefghi", "T-abcdefgh", "t-abcdefg1", "t-abcdefgl", "x-abcdefgh"])
+@pytest.mark.parametrize(
+    "text", ["", "t-", "t-abcdefg", "t-abcdefghi", "T-abcdefgh", "t-abcdefg1", "t-abcdefgl", "x-abcdefgh"]
+)
 def test_other_texts_are_no_task_ids(text: str) -> None:
     assert not names.is_task_id(text)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -7,12 +8,14 @@ import pytest
 from domain import task
 from domain.decide import Edit, Note, Progress, decide
 from domain.draft import Draft
-from domain.event import seal
+from domain.event import check, seal
+from domain.refusals import Refusal
 from domain.registry import EVENT_TYPES
 from domain.task import BY_EVENT, STATES, TRANSITIONS, IllegalEventError, Task, Transition
 from tests.support.streams import ADA, COMMANDS, COMMIT, GIVEN, ZOE, Stream
 
 ROWS = [pytest.param(row, id=row.event) for row in TRANSITIONS if row.command != "spawn"]
+ACTING = [pytest.param(row, id=row.event) for row in TRANSITIONS if row.on]
 PAYLOADS: dict[str, dict[str, Any]] = {
     "task.rejected": {"reason": "a test is missing"},
     "task.approved": {"policy": "other"},
@@ -48,7 +51,7 @@ def assert_goes_where_the_table_says(row: Transition, before: str, after: str) -
     assert after in row.to or (row.to == "the same" and after == before)
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.values[0].on])
+@pytest.mark.parametrize("row", ACTING)
 @pytest.mark.parametrize("state", STATES)
 def test_an_event_that_acts_on_what_is_no_longer_current_is_not_applied(state: str, row: Transition) -> None:
     stream = GIVEN[state]()
@@ -142,8 +145,6 @@ def test_events_from_their_lines_fold_to_the_state_that_was_kept(state: str) -> 
 
 
 def refold(stream: Stream) -> Task | None:
-    from domain.event import check
-
     state: Task | None = None
     for event in stream.events:
         state = task.evolve(state, check(event.line))
@@ -158,7 +159,11 @@ def test_a_new_task_says_what_spawn_said() -> None:
     spawned, card = stream.events[0], task.load(task.dump(stream.states[1] or stream.state)).card
 
     assert (card.id, card.title, card.priority, card.assignee) == ("t-aaaaaaaa", "Mend the login", 0, ADA)
-    assert (card.labels, card.slug, card.after) == (("bug", "größe"), "fix-login", ("t-bbbbbbbb", "t-cccccccc"))
+    assert (card.labels, card.slug, card.after) == (
+        ("bug", "größe"),
+        "fix-login",
+        ("t-bbbbbbbb", "t-cccccccc"),
+    )
     assert (card.spawner, card.created, card.updated) == (ZOE, spawned.ts, spawned.ts)
     assert (card.attempt, card.attempts, card.strikes, card.holders, card.notes) == (spawned.id, 1, 0, (), 0)
 
@@ -238,8 +243,6 @@ def test_deciding_changes_nothing() -> None:
         stream = GIVEN[state]()
         before = task.dump(stream.state)
         for command in COMMANDS.values():
-            try:
+            with suppress(Refusal):
                 decide(command(stream), stream.state)
-            except Exception:  # noqa: BLE001, S110 - a refusal is an answer as good as any
-                pass
             assert task.dump(stream.state) == before

@@ -50,7 +50,7 @@ def folded_at_once(log: Log, chunk: int) -> str:
     """The hash of views that are folded in memory from the beginning, all rows written at the end."""
     connection = connect_memory()
     folding.create(connection)
-    folding.fold_all(connection, log, folding.Checkpoint(position=10**6, pulses=10**6), chunk)
+    folding.fold_all(connection, log, folding.everything(log), chunk)
     return folding.state_hash(connection)
 
 
@@ -95,6 +95,21 @@ def test_a_rebuild_that_writes_rows_early_to_save_memory_comes_to_the_same(
     views.catch_up()
     monkeypatch.setattr(folding, "HELD_LIMIT", held)
     assert folded_at_once(log, 20) == views.state_hash()
+
+
+def test_views_that_knew_pruned_pulses_are_rebuilt_the_same(log: Log, views: Views) -> None:
+    for _ in range(3):
+        for actor in ("ada", "bob"):
+            log.pulse(actor, {})
+    log.pulse("ada", {})
+    views.catch_up()
+    with log.transaction() as transaction:
+        transaction.prune("pulse/bob", log.clock(), "zoe")
+        transaction.prune("pulse/ada", log.clock(), "zoe")
+    assert len(log.pulses(0)) == 2
+    assert views.rebuild().same
+    log.pulse("bob", {})
+    assert views.catch_up() == 1
 
 
 # --- against the log itself --------------------------------------------------------------------------------------

@@ -77,3 +77,20 @@ def write_until_killed(connection: Connection, folder: str, name: str, seed: int
             held = None
         elif words[0] == "start":
             time.sleep(0.001)
+
+
+def start_until_nothing_is_ready(folder: str, name: str) -> list[tuple[int, str]]:
+    """`start` without a task, again and again; for each the exit code and the task, or the error code."""
+    found: list[tuple[int, str]] = []
+    while True:
+        code, answer = crewlog(folder, "start", "--as", name)
+        found.append((code, answer["task"] if code == 0 else answer["error"]["code"]))
+        if code != 0:
+            return found
+
+
+def reap_once(folder: str, name: str) -> list[str]:
+    """`reap`; the tasks that this one took back."""
+    code, answer = crewlog(folder, "reap", "--as", name)
+    assert code == 0, answer
+    return [row["task"] for row in answer["expired"]]

@@ -96,7 +96,8 @@ class SqliteStore:
 
 def add_task(log: Log, actor: str = "zoe", key: str = "", **fields: Any) -> Written:
     """Spawn a task in a transaction of its own."""
-    command = Spawn(**{"actor": actor, "title": "Mend the login", "priority": 2, **fields})
+    given: dict[str, Any] = {"actor": actor, "title": "Mend the login", "priority": 2, **fields}
+    command = Spawn(**given)
     retry = Key(key, frozenset({"task.spawned"}), {}) if key else None
     with log.transaction() as transaction:
         return transaction.append(None, actor, lambda _: spawn(command), retry=retry)

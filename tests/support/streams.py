@@ -31,7 +31,6 @@ from domain.decide import (
     spawn,
 )
 from domain.draft import Draft
-from domain.draft import Draft
 from domain.event import Event
 from domain.registry import BLOB_LIMIT, check_payload
 from domain.task import Task, claim_of
@@ -47,7 +46,7 @@ class Stream:
     def __init__(self, **spawned: Any) -> None:
         self.events: list[Event] = []
         self.states: list[Task | None] = [None]
-        fields = {"actor": ZOE, "title": "Mend the login", "priority": 2, **spawned}
+        fields: dict[str, Any] = {"actor": ZOE, "title": "Mend the login", "priority": 2, **spawned}
         self.store(fields["actor"], spawn(Spawn(**fields))[0])
 
     @property

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -118,8 +117,12 @@ def test_the_parents_of_an_event_are_the_head_of_its_stream(log: Log) -> None:
         assert [found.parents for found in events] == [(), *((found.id,) for found in events[:-1])]
 
 
+def ones(size: int) -> bytes:
+    return b"\x01" * size
+
+
 def test_an_event_says_who_where_when_and_in_which_session(store: Store) -> None:
-    log = store.open("r-7d", clock=lambda: SOME_TIME, session="s-1", entropy=lambda size: b"\x01" * size)
+    log = store.open("r-7d", clock=lambda: SOME_TIME, session="s-1", entropy=ones)
     [spawned] = add_task(log).events
     log.close()
 
@@ -238,10 +241,3 @@ def test_only_a_name_may_write(actor: str, log: Log) -> None:
             write()
         assert caught.value.code == "bad-name"
     assert (log.position(), log.pulses(0)) == (1, [])
-
-
-@pytest.fixture
-def counting_clock() -> Iterator[Callable[[], Any]]:
-    """A clock that ticks with every look."""
-    ticks = iter(range(SOME_TIME, 2 * SOME_TIME))
-    yield lambda: next(ticks)

@@ -83,6 +83,16 @@ def test_creating_over_a_newer_store_is_refused(store: Store) -> None:
     log.close()
 
 
+def test_who_waited_in_vain_does_not_wait_again_to_close(store: Store) -> None:
+    holder, waiting = store.open(), store.open(wait=0.1)
+    with holder.turn():
+        with pytest.raises(Refusal) as caught:
+            new_stream(waiting)
+        assert caught.value.code == "locked"
+        waiting.close()
+    holder.close()
+
+
 def test_a_log_can_be_used_after_it_was_closed(store: Store) -> None:
     log = store.open(keep_open=True)
     new_stream(log)

@@ -201,7 +201,9 @@ def test_two_pulses_of_one_moment_are_two(store: Store) -> None:
     log.close()
 
 
-@pytest.mark.parametrize("payload", [{"note": "x" * 501}, {"note": "two\nlines"}, {"mood": "good"}, {"task": 7}])
+@pytest.mark.parametrize(
+    "payload", [{"note": "x" * 501}, {"note": "two\nlines"}, {"mood": "good"}, {"task": 7}]
+)
 def test_a_pulse_that_the_registry_does_not_allow_is_refused(log: Log, payload: dict[str, Any]) -> None:
     with pytest.raises(Refusal) as caught:
         log.pulse(ADA, payload)

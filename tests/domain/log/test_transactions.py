@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from hashlib import sha256
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.support.stores import Store, all_events, broken_links, do, new_stream
 from tests.support.streams import ADA, ZOE
 
 LARGE = "x" * 6_000
+DIGEST = sha256(LARGE.encode()).hexdigest()
 
 
 def add(transaction: Transaction, title: str, key: str = "", body: str = "") -> Written:
@@ -25,13 +27,19 @@ def add(transaction: Transaction, title: str, key: str = "", body: str = "") -> 
 def note(transaction: Transaction, stream: str, text: str, key: str = "") -> Written:
     """Note something in the transaction."""
     retry = Key(key, frozenset({"task.noted"}), {}) if key else None
-    return transaction.append(
-        stream, ADA, lambda seen: decide(Note(ADA, text), seen.state), retry=retry
-    )
+    return transaction.append(stream, ADA, lambda seen: decide(Note(ADA, text), seen.state), retry=retry)
 
 
 def refuse(seen: Seen) -> Sequence[Draft]:
     raise Refusal("wrong-state", "not now")
+
+
+def abandon(log: Log, error: BaseException, *steps: Callable[[Transaction], object]) -> None:
+    """Take some steps in a transaction that ends in an error."""
+    with log.transaction() as transaction:
+        for step in steps:
+            step(transaction)
+        raise error
 
 
 def test_several_tasks_are_spawned_together(log: Log) -> None:
@@ -56,14 +64,19 @@ def test_nobody_sees_half_a_transaction(store: Store, log: Log) -> None:
     other.close()
 
 
-@pytest.mark.parametrize("error", [Refusal("wrong-state", "no"), ValueError("a bug"), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize(
+    "error", [Refusal("wrong-state", "no"), ValueError("a bug"), KeyboardInterrupt()], ids=repr
+)
 def test_what_ends_in_an_error_leaves_nothing(log: Log, error: BaseException) -> None:
     stream = new_stream(log)
 
-    with pytest.raises(type(error)), log.transaction() as transaction:
-        add(transaction, "one", key="k-1", body=LARGE)
-        note(transaction, stream, LARGE, key="k-2")
-        raise error
+    with pytest.raises(type(error)):
+        abandon(
+            log,
+            error,
+            lambda transaction: add(transaction, "one", key="k-1", body=LARGE),
+            lambda transaction: note(transaction, stream, LARGE, key="k-2"),
+        )
 
     assert log.position() == 1
     assert log.state(stream).card.notes == 0
@@ -78,9 +91,13 @@ def test_what_ends_in_an_error_leaves_nothing(log: Log, error: BaseException) ->
 def test_a_refused_decision_leaves_nothing_of_the_whole_transaction(log: Log) -> None:
     stream = new_stream(log)
 
-    with pytest.raises(Refusal), log.transaction() as transaction:
-        note(transaction, stream, "hm")
-        transaction.append(stream, ADA, refuse)
+    with pytest.raises(Refusal):
+        abandon(
+            log,
+            AssertionError("the refusal comes first"),
+            lambda transaction: note(transaction, stream, "hm"),
+            lambda transaction: transaction.append(stream, ADA, refuse),
+        )
     assert log.position() == 1
 
 
@@ -98,35 +115,32 @@ def test_who_catches_the_refusal_keeps_the_rest(log: Log) -> None:
 
 
 def test_a_text_that_is_refused_leaves_no_blob_behind_when_the_rest_is_kept(log: Log) -> None:
-    from hashlib import sha256
-
     stream = new_stream(log)
     labels = tuple("\U0001f600" * 60 + str(number) for number in range(30))
+    command = Spawn(ZOE, "too much for a line", 2, body=LARGE, labels=labels)
 
     with log.transaction() as transaction:
         with pytest.raises(Refusal) as caught:
-            command = Spawn(ZOE, "too much for a line", 2, body=LARGE, labels=labels)
             transaction.append(None, ZOE, lambda _: spawn(command))
         assert caught.value.code == "too-large"
         note(transaction, stream, "the rest")
 
     assert log.position() == 2
     with pytest.raises(Refusal) as missing:
-        log.blob(sha256(LARGE.encode()).hexdigest())
+        log.blob(DIGEST)
     assert missing.value.code == "not-found"
 
 
 def test_the_blobs_of_a_transaction_come_and_go_with_it(log: Log) -> None:
-    with pytest.raises(ValueError), log.transaction() as transaction:
-        [gone] = add(transaction, "one", body=LARGE).events
-        raise ValueError
+    with pytest.raises(ValueError):
+        abandon(log, ValueError(), lambda transaction: add(transaction, "one", body=LARGE))
     with pytest.raises(Refusal) as caught:
-        log.blob(gone.payload["body"]["blob"]["sha256"])
+        log.blob(DIGEST)
     assert caught.value.code == "not-found"
 
     with log.transaction() as transaction:
-        [kept] = add(transaction, "one", body=LARGE).events
-    assert log.blob(kept.payload["body"]["blob"]["sha256"]) == LARGE.encode()
+        add(transaction, "one", body=LARGE)
+    assert log.blob(DIGEST) == LARGE.encode()
 
 
 def test_a_later_append_sees_what_an_earlier_one_did(log: Log) -> None:
@@ -193,8 +207,7 @@ def test_a_turn_may_be_held_over_several_transactions(store: Store, log: Log) ->
 def test_the_next_transaction_works_after_one_that_failed(store: Store) -> None:
     for keep_open in (True, False):
         log = store.open(keep_open=keep_open)
-        with pytest.raises(ValueError), log.transaction() as transaction:
-            add(transaction, "one")
-            raise ValueError
+        with pytest.raises(ValueError):
+            abandon(log, ValueError(), lambda transaction: add(transaction, "one"))
         new_stream(log)
         log.close()

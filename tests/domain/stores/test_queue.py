@@ -72,6 +72,19 @@ def test_who_waits_in_vain_in_a_thread_is_told_the_same(lock: str) -> None:
     assert [(refusal.code, refusal.details["pid"]) for refusal in found] == [("locked", os.getpid())]
 
 
+def test_a_thread_that_gave_up_does_not_take_the_turn_later(lock: str) -> None:
+    with queue.turn(lock):
+        threads = [threading.Thread(target=refused, args=(lock,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    for _ in range(3):
+        with queue.turn(lock, 30.0):
+            pass
+
+
 @pytest.mark.parametrize("wait", [0.0, 1e-9, -1.0])
 def test_who_would_not_wait_is_refused_at_once(lock: str, wait: float) -> None:
     with queue.turn(lock):

@@ -130,7 +130,9 @@ def test_the_write_lock_is_taken_before_anything_is_read(used: SqliteStore) -> N
     other.close()
 
 
-@pytest.mark.parametrize("name", ["with space", "per%20cent", "què?mode=ro", "ha#sh", "a&b=c", "x'y", "-dash"])
+@pytest.mark.parametrize(
+    "name", ["with space", "per%20cent", "què?mode=ro", "ha#sh", "a&b=c", "x'y", "-dash"]
+)
 def test_a_store_may_lie_in_any_folder(name: str, tmp_path: Path) -> None:
     folder = tmp_path / name
     folder.mkdir()
@@ -176,7 +178,9 @@ def foreign(path: str, version: int) -> None:
 
 @pytest.mark.parametrize("version", [0, 1, 7])
 @pytest.mark.parametrize("use", ["read", "write", "create"])
-def test_the_database_of_another_program_is_refused_and_left_alone(version: int, use: str, tmp_path: Path) -> None:
+def test_the_database_of_another_program_is_refused_and_left_alone(
+    version: int, use: str, tmp_path: Path
+) -> None:
     store = SqliteStore(str(tmp_path))
     foreign(store.path, version)
     log = store.open()
@@ -312,12 +316,14 @@ def public_store() -> Iterator[SqliteStore]:
 def forbid_writing(store: SqliteStore) -> None:
     for name in os.listdir(store.folder):
         os.chmod(os.path.join(store.folder, name), 0o444)
-    os.chmod(store.folder, 0o555)
+    os.chmod(store.folder, 0o555)  # noqa: S103 - as somebody else's folder looks
 
 
 @pytest.mark.parametrize("queue", [True, False])
 @pytest.mark.parametrize("in_use", [True, False])
-def test_a_store_that_may_not_be_written_can_be_read(public_store: SqliteStore, queue: bool, in_use: bool) -> None:
+def test_a_store_that_may_not_be_written_can_be_read(
+    public_store: SqliteStore, queue: bool, in_use: bool
+) -> None:
     log = public_store.open(keep_open=in_use)
     [stream] = {found.stream for found in all_events(log)}
     do(log, stream, Note("ada", "hm"))
