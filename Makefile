@@ -43,7 +43,7 @@ docs-check: install
 
 # The wheel test is among these: tests/packaging builds it and installs it into an environment of its own.
 pytest: install
-	$(BIN)/pytest --cov --numprocesses auto --maxprocesses 8 --dist loadgroup
+	$(BIN)/pytest --cov --cov-report= --numprocesses auto --maxprocesses 8 --dist loadgroup
 
 soak: install ## the long forms of the slow and the fault tests
 	CREWLOG_SOAK=1 $(BIN)/pytest -m "slow or faults"

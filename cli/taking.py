@@ -38,12 +38,13 @@ def take_best(call: Call, wanted: Start, wait: float, *, reap: bool) -> tuple[Wr
     earlier = _earlier(call)
     if earlier:
         return earlier, []
-    signal, left = Signal(call.store), remaining(wait)
+    signal, left, rested = Signal(call.store), remaining(wait), remaining(0)
     reaped: list[str] = []
     waited = False
     while True:
         signal.wait(0)  # what comes from here on is seen by the next look
-        reaped += _reap(call) if reap else []
+        if reap and rested() <= 0:
+            reaped, rested = reaped + _reap(call), remaining(REAP_EVERY)
         if not waited or _anything(call):  # of many who wait, not each takes the queue for every event
             try:
                 return _take_best(call, wanted), reaped

@@ -56,10 +56,17 @@ class _Connection(SQLiteConnection):
 
 class _Pool(SQLiteConnectionPool):
     def _create_connection(self) -> SQLiteConnection:
+        self.is_journal_mode_wal = True  # the library would try, also to read, and leave what fails unclosed
         plain = super()._create_connection()
         connection = plain._sqlite_conn  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the library has no hook
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+        try:
+            if "?mode=ro" not in self.db_name:
+                connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+        except sqlite3.Error:
+            connection.close()
+            raise
         return _Connection(connection, max_age=self.max_age)
 
 
@@ -126,7 +133,6 @@ class _Datastore(SQLiteDatastore):
     def __init__(self, *, db_name: str, lock_timeout: int | None) -> None:
         super().__init__(db_name, lock_timeout=lock_timeout, originator_id_type="text")
         self.pool = _Pool(db_name=db_name, lock_timeout=lock_timeout, pool_size=1, max_overflow=0)
-        self.pool.is_journal_mode_wal = "?mode=ro" in db_name  # who only reads cannot change it
 
 
 class Factory(SQLiteFactory):

@@ -98,7 +98,7 @@ class Tables:
 
     def newest_arrival(self) -> int:
         """When the last event arrived here, in microseconds since 1970; 0 for an empty log."""
-        row = self._one("SELECT arrived FROM event_id ORDER BY position DESC LIMIT 1")
+        row = self._one("SELECT arrived FROM event_id WHERE position = (SELECT MAX(position) FROM event_id)")
         return int(row[0]) if row else 0
 
     def put_blob(self, blob: Blob) -> None:

@@ -20,6 +20,7 @@ from cli.app import run
 from cli.shell import Shell
 from domain.task import STRIKES
 from tests.cli.conftest import Crew, why
+from tests.cli.test_answers import problems
 
 SECOND = 1_000_000
 PATIENCE = 30.0
@@ -509,3 +510,34 @@ def test_old_pulses_are_pruned_and_what_went_is_in_the_log(crew: Crew, clock: Cl
 @pytest.mark.parametrize("line", ["prune", "prune --older-than 9d", "prune --pulses --older-than 10m"])
 def test_nothing_is_pruned_by_a_slip(crew: Crew, line: str) -> None:
     assert crew.refused(f"{line} --as zoe")["exit"] == 2
+
+
+# --- shapes ------------------------------------------------------------------------------------------------------
+
+
+@needs_proc
+def test_answers_about_the_lost_have_the_shape_that_the_schema_says(crew: Crew, clock: Clock) -> None:
+    schemas = crew.do("schema")["$defs"]
+    lost = lose(crew)
+    crew.do("heartbeat --as ada")
+    clock.pass_by(10 * 86_400)
+    crew.do("heartbeat --as ada")
+    lines = [
+        "reap --dry-run",
+        "agents",
+        "start --as bob",
+        "agents",
+        f"run {crew.spawn()} --as kim -- false",
+        "prune --pulses --as zoe",
+        "leave --as bob",
+    ]
+    for line in lines:
+        answer = crew.run("--json", *line.split()).json
+        assert problems(answer, schemas[line.split()[0]]) == [], line
+    settled = {
+        "CREWLOG_TASK": lost,
+        "CREWLOG_CLAIM": crew.do("whoami --as bob")["claim"],
+        "CREWLOG_AGENT": "bob",
+    }
+    crew.do("release", environ=settled)
+    assert problems(crew.do("heartbeat --every 1", environ=settled), schemas["heartbeat"]) == []

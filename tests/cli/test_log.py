@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -109,9 +110,14 @@ def following(crew: Crew, *options: str) -> Generator[subprocess.Popen[str]]:
         stderr=subprocess.PIPE,
         text=True,
     )
+    watchdog = threading.Timer(
+        60, process.kill
+    )  # a line that never comes fails the test, and does not hang it
+    watchdog.start()
     try:
         yield process
     finally:
+        watchdog.cancel()
         process.kill()
         process.communicate()
 

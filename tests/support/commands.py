@@ -94,3 +94,15 @@ def reap_once(folder: str, name: str) -> list[str]:
     code, answer = crewlog(folder, "reap", "--as", name)
     assert code == 0, answer
     return [row["task"] for row in answer["expired"]]
+
+
+def take_messages_until_killed(connection: Connection, folder: str, name: str, position: int) -> None:
+    """Wait for messages behind a position, tell each and the position to go on from, ack it."""
+    while True:
+        code, answer = crewlog(
+            folder, "wait", "--message", "--since", str(position), "--timeout", "30", "--as", name
+        )
+        if code == 0:
+            position = answer["position"]
+            connection.send((answer["got"]["id"], position))
+            crewlog(folder, "ack", answer["got"]["id"], "--as", name)

@@ -1,17 +1,15 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from domain import event, task
+from domain import task
 from domain.decide import Approve, Edit, Note, Start, Submit
 from domain.event import Event
 from domain.log import Log
 from domain.refusals import Refusal
 from domain.task import Task
 from tests.support.stores import Store, add_task, all_events, claim, do, new_stream
-from tests.support.streams import ADA, SOME_TIME, ZOE
+from tests.support.streams import ADA, ZOE
 
 LARGE = "größer\n" * 5_000
 
@@ -165,47 +163,3 @@ def test_the_old_fold_is_renewed_even_where_there_is_nothing_to_write(
     monkeypatch.setattr(task, "evolve", task_evolve)
     assert log.state(stream).card.title == "QUIET"
     log.close()
-
-
-# --- pulses
-
-
-def test_a_pulse_is_kept_beside_the_log(store: Store, log: Log) -> None:
-    pulses = [log.pulse(ADA, {"note": str(number)}) for number in range(3)]
-    other = store.open()
-
-    stored = other.pulses(0)
-    assert [found.event for found in stored] == pulses
-    assert [found.position for found in stored] == [1, 2, 3]
-    assert [found.version for found in stored] == [1, 2, 3]
-    assert other.pulses(1, limit=1) == stored[1:2]
-    assert other.position() == 0
-    other.close()
-
-
-def test_pulses_are_events_of_their_own_stream_and_of_no_chain(log: Log) -> None:
-    pulse = log.pulse(ADA, {"task": "t-aaaaaaaa", "claim": "f" * 64})
-    add_task(log)
-
-    assert event.check(pulse.line) == pulse
-    assert (pulse.stream, pulse.type, pulse.seq, pulse.prev) == ("pulse/ada", "agent.pulse", 0, "")
-    assert all_events(log)[0].seq == 1
-
-
-def test_two_pulses_of_one_moment_are_two(store: Store) -> None:
-    log = store.open(clock=lambda: SOME_TIME)
-    log.pulse(ADA, {})
-    log.pulse(ADA, {})
-
-    assert len({found.event.id for found in log.pulses(0)}) == 2
-    log.close()
-
-
-@pytest.mark.parametrize(
-    "payload", [{"note": "x" * 501}, {"note": "two\nlines"}, {"mood": "good"}, {"task": 7}]
-)
-def test_a_pulse_that_the_registry_does_not_allow_is_refused(log: Log, payload: dict[str, Any]) -> None:
-    with pytest.raises(Refusal) as caught:
-        log.pulse(ADA, payload)
-    assert caught.value.code == "bad-value"
-    assert log.pulses(0) == []

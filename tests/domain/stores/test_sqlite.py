@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from eventsourcing.persistence import OperationalError
+from eventsourcing.sqlite import SQLiteConnection
 
 from domain.decide import Note
 from domain.log import Log
@@ -164,6 +165,41 @@ def test_creating_a_store_is_no_race(tmp_path: Path, queue: bool) -> None:
     log = store.open()
     assert add_task(log).events[0].seq == 1
     log.close()
+
+
+# --- what it costs
+
+
+def test_no_statement_of_a_hot_command_scans_a_table(
+    used: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statements: list[str] = []
+    connect = sqlite._Pool._create_connection
+
+    def traced(pool: sqlite._Pool) -> SQLiteConnection:
+        connection = connect(pool)
+        connection._sqlite_conn.set_trace_callback(statements.append)
+        return connection
+
+    monkeypatch.setattr(sqlite._Pool, "_create_connection", traced)
+    log = used.open()
+    written = add_task(log, key="k-1", body=LARGE)
+    stream, event_id = written.events[0].stream, written.events[0].id
+    do(log, stream, Note("ada", "hm"))
+    log.pulse("ada", {})
+    for read in (log.position, log.newest_pulse, lambda: log.read(1), lambda: log.pulses(1)):
+        read()
+    log.state(stream)
+    log.stream(stream, after=1)
+    log.find(event_id[:8])
+    log.event(event_id)
+    list(log.pulses_of("ada"))
+    log.close()
+
+    asked = {line for line in statements if line.startswith(("SELECT", "INSERT", "DELETE"))}
+    plans = {line: [row[3] for row in used.rows(f"EXPLAIN QUERY PLAN {line}")] for line in asked}
+    assert len(plans) > 20
+    assert {line: plan for line, plan in plans.items() if any("SCAN" in step for step in plan)} == {}
 
 
 # --- what is not ours
