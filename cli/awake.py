@@ -12,8 +12,7 @@ import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
-from cli.files import read_private
-from cli.place import write_private
+from cli.files import read_private, write_private
 from domain.agent import Awake, look
 from domain.refusals import Refusal
 

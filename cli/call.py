@@ -9,6 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cli import place
+from cli.binding import Binding, read_binding
+from cli.local import read_local
 from cli.output import Answer, print_answer
 from cli.shell import Shell
 from domain.names import check_name, is_task_id
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from cli.store import Store
     from domain.decide import Command
     from domain.draft import Draft
-    from domain.log import Retry, Seen, Transaction, Written
+    from domain.log import IdempotencyKey, Seen, Transaction, Written
     from domain.task import Task
 
 
@@ -91,9 +93,9 @@ class Call:
         return place.find_git(self.shell.cwd)
 
     @cached_property
-    def binding(self) -> place.Binding | None:
+    def binding(self) -> Binding | None:
         """What `start` or `join` wrote down for this worktree, if it is about this store."""
-        bound = place.read_binding(self.git) if self.git else None
+        bound = read_binding(self.git) if self.git else None
         return bound if bound and bound.store in ("", self.located.path) else None
 
     @cached_property
@@ -133,7 +135,7 @@ class Call:
             return Who(check_name(name, "CREWLOG_AGENT"), "CREWLOG_AGENT")
         if self.binding:
             return Who(self.binding.agent, "this worktree's binding")
-        me = place.read_local(self.located.path).get("me", "") if self.shell.interactive else ""
+        me = read_local(self.located.path).get("me", "") if self.shell.interactive else ""
         return Who(check_name(me, "me in local.toml"), "me in local.toml, on a terminal") if me else None
 
     @cached_property
@@ -204,14 +206,14 @@ class Call:
         with self.store.log.transaction() as transaction:
             yield transaction
 
-    def retry(self, command: str, **fields: Any) -> Retry | None:
+    def retry(self, command: str, **fields: Any) -> IdempotencyKey | None:
         """What an earlier event with this call's `--key` must look like to be its answer."""
         if self.options.key is None:
             return None
         from domain.decide import EVENTS
-        from domain.log import Retry
+        from domain.log import IdempotencyKey
 
-        return Retry(_checked_key(self.options.key), EVENTS[command], fields)
+        return IdempotencyKey(_checked_key(self.options.key), EVENTS[command], fields)
 
     def secret(self, texts: Sequence[str | None]) -> str:
         """The rule that finds a secret in the texts, or ""; refused unless `--allow-secret`."""

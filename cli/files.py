@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 
-from domain.stores.queue import unwritable
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from domain.refusals import Refusal
+
+SMALL_FILE = 65_536
 
 
 def read_private(path: str) -> str:
@@ -19,26 +23,6 @@ def read_private(path: str) -> str:
         return file.read()
 
 
-def create_private(path: str, text: str = "") -> bool:
-    """Make a file with this text; False, and nothing changed, where it is there already."""
-    temporary = f"{path}.{os.getpid()}.new"
-    try:
-        descriptor = os.open(
-            temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-        )
-        try:
-            with open(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-            os.link(temporary, path)  # unlike a rename, never replaces what another process made meanwhile
-        finally:
-            os.unlink(temporary)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        raise unwritable(error, path) from error
-    return True
-
-
 def exclude(common_dir: str, pattern: str) -> None:
     """Keep a path out of the repository's commits, for this clone only: `.git/info/exclude`."""
     path = os.path.join(common_dir, "info", "exclude")
@@ -51,3 +35,67 @@ def exclude(common_dir: str, pattern: str) -> None:
             file.write(("" if not text or text.endswith("\n") else "\n") + pattern + "\n")
     except OSError as error:
         raise unwritable(error, path) from error
+
+
+def write_private(path: str, text: str, *, replace: bool = True) -> None:
+    """Write a whole file that only its owner may read (0600), or nothing: temporary file, flush to disk, rename.
+
+    `replace=False` leaves a file that is there already: of several processes the first one's stays. A symlink at
+    `path` is replaced, not followed. Raises Refusal `unwritable`, `disk-full`.
+    """
+    temporary = f"{path}.{os.urandom(6).hex()}"
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        try:
+            with open(descriptor, "w", encoding="utf-8", errors="replace") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(descriptor)
+            _put(temporary, path, replace=replace)
+        finally:
+            _remove(temporary)
+    except OSError as error:
+        raise unwritable(error, path) from error
+
+
+def _put(temporary: str, path: str, *, replace: bool) -> None:
+    if replace:
+        os.replace(temporary, path)
+        return
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+
+
+def small(path: str, *, follow: bool = False) -> bytes:
+    """The beginning of a plain file; nothing where there is none, or a pipe, a directory, a symlink."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW))
+    except (OSError, ValueError):
+        return b""
+    try:
+        return os.read(descriptor, SMALL_FILE)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+
+
+def line_of(path: str) -> str:
+    """The text of a file of one line, "" where there is none."""
+    return os.fsdecode(small(path, follow=True)).rstrip("\r\n")
+
+
+def unwritable(error: OSError, path: str) -> Refusal:
+    """The refusal for a file that cannot be written; its module is loaded for the answer only."""
+    from domain.stores import queue
+
+    return queue.unwritable(error, path)

@@ -10,8 +10,7 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
-from cli.files import read_private
-from cli.place import write_private
+from cli.files import read_private, write_private
 from cli.text import cut, safe_line
 from domain.blobs import preview
 from domain.refusals import Refusal

@@ -1,4 +1,4 @@
-"""Where a command is: the git repository around it, its store, and what its worktree is bound to.
+"""Where a command is: the git repository around it, and its store.
 
 No process is started, no GIT_* variable is honoured, and only `os` is imported: who starts cheaply asks here first.
 That is why the values below are plain classes; importing dataclasses and typing doubles the interpreter's start.
@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import os
 import stat
+
+from cli.files import line_of, small
+from cli.local import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,12 +23,9 @@ STORE = ".crewlog"
 DATABASE = "crewlog.db"
 ADDRESS = "store.url"
 VARIABLE = "CREWLOG_STORE"
-BINDING = "crewlog.json"
-LOCAL = "local.toml"
-SMALL_FILE = 65_536
 
 
-class _Value:
+class Value:
     """Equality, hash and repr by fields."""
 
     __slots__: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ class _Value:
         return f"{type(self).__name__}{self._fields()!r}"
 
 
-class GitPlace(_Value):
+class GitPlace(Value):
     """A place inside a git repository. All paths are absolute and without symlinks.
 
     `worktree` is None in a bare repository and inside a git directory. `main_worktree` is None where the common
@@ -62,7 +62,7 @@ class GitPlace(_Value):
         self.linked: Final = linked
 
 
-class Located(_Value):
+class Located(Value):
     """A store's folder and why it is this one. `url` is for stores on a server, which this version refuses."""
 
     __slots__ = ("path", "url", "why")
@@ -71,20 +71,6 @@ class Located(_Value):
         self.path: Final = path
         self.why: Final = why
         self.url: Final = url
-
-
-class Binding(_Value):
-    """What `join` and `start` wrote down for a worktree: who works there, on which task, in which store."""
-
-    __slots__ = ("agent", "claim", "store", "task")
-
-    def __init__(
-        self, agent: str, task: str | None = None, claim: str | None = None, store: str = ""
-    ) -> None:
-        self.agent: Final = agent
-        self.task: Final = task
-        self.claim: Final = claim
-        self.store: Final = store
 
 
 # --- git -------------------------------------------------------------------------------------------------------------
@@ -116,7 +102,7 @@ def _upward(folder: str) -> Iterator[str]:
 
 def _pointed(file: str) -> str:
     """Where a `.git` file leads: `gitdir: PATH`, relative to the file's folder."""
-    path = _line(file).removeprefix("gitdir:").strip()
+    path = line_of(file).removeprefix("gitdir:").strip()
     return os.path.join(os.path.dirname(file), path) if path else ""
 
 
@@ -136,7 +122,7 @@ def _common_dir(git_dir: str) -> str | None:
     """The common directory behind a git directory; None if it is no git directory."""
     if not os.path.isfile(os.path.join(git_dir, "HEAD")):
         return None
-    common = os.path.realpath(os.path.join(git_dir, _line(os.path.join(git_dir, "commondir"))))
+    common = os.path.realpath(os.path.join(git_dir, line_of(os.path.join(git_dir, "commondir"))))
     whole = all(os.path.isdir(os.path.join(common, part)) for part in ("objects", "refs"))
     return common if whole else None
 
@@ -153,7 +139,7 @@ def _core(common: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in ("config", "config.worktree"):
         section = ""
-        for line in os.fsdecode(_small(os.path.join(common, name), follow=True)).split("\n"):
+        for line in os.fsdecode(small(os.path.join(common, name), follow=True)).split("\n"):
             head, bracket, rest = line.strip().partition("]")
             if head.startswith("[") and bracket:
                 section = head[1:].strip().lower()
@@ -167,7 +153,7 @@ def _core(common: str) -> dict[str, str]:
 def _config_value(text: str) -> str:
     text = text.strip()
     if text.startswith('"'):
-        return _quoted(text) or ""
+        return quoted(text) or ""
     return text.partition("#")[0].partition(";")[0].strip()
 
 
@@ -306,169 +292,6 @@ def _holds_store(path: str) -> bool:
         return False
     message = f"{os.path.join(path, ADDRESS)} names a server, and this version has the embedded store only"
     raise _refusal("newer-store", message, "Use the version of crewlog that made it.", path=path)
-
-
-# --- the worktree's binding ------------------------------------------------------------------------------------------
-
-
-def read_binding(git: GitPlace) -> Binding | None:
-    """What this worktree is bound to. A file that is damaged, or no plain file, counts as none."""
-    import orjson
-
-    from domain.names import is_name
-
-    try:
-        found: object = orjson.loads(_small(os.path.join(git.git_dir, BINDING)))
-    except orjson.JSONDecodeError:
-        return None
-    fields: dict[str, object] = dict(found) if isinstance(found, dict) else {}  # pyright: ignore[reportUnknownArgumentType]
-    agent, store = fields.get("agent"), fields.get("store", "")
-    task, claim = fields.get("task"), fields.get("claim")
-    if not (isinstance(agent, str) and is_name(agent) and isinstance(store, str)):
-        return None
-    if not (isinstance(task, str | None) and isinstance(claim, str | None)):
-        return None
-    return Binding(agent, task, claim, store)
-
-
-def write_binding(git: GitPlace, binding: Binding) -> None:
-    """Bind this worktree. Raises Refusal `unwritable`, `disk-full`."""
-    import orjson
-
-    fields = {"agent": binding.agent, "task": binding.task, "claim": binding.claim, "store": binding.store}
-    write_private(os.path.join(git.git_dir, BINDING), orjson.dumps(fields).decode() + "\n")
-
-
-def clear_binding(git: GitPlace) -> None:
-    """Unbind this worktree; fine if it was not bound. Raises Refusal `unwritable`."""
-    path = os.path.join(git.git_dir, BINDING)
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise _unwritable(error, path) from error
-
-
-# --- local settings --------------------------------------------------------------------------------------------------
-
-_ESCAPES = {"\\": "\\", '"': '"', "n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
-
-
-def read_local(store: str) -> dict[str, str]:
-    """The strings in `local.toml`: flat `key = "value"` lines. What is not of this form is passed over.
-
-    Read by hand because tomllib costs 24 ms at start.
-    """
-    found: dict[str, str] = {}
-    for line in _small(os.path.join(store, LOCAL)).decode("utf-8", "replace").split("\n"):
-        if line.lstrip().startswith("["):
-            break
-        key, equals, value = line.partition("=")
-        text = _quoted(value.strip()) if equals else None
-        if text is not None and not key.lstrip().startswith("#"):
-            found[key.strip()] = text
-    return found
-
-
-def write_local(store: str, settings: Mapping[str, str]) -> None:
-    """Replace `local.toml` by these settings. Raises Refusal `unwritable`, `disk-full`."""
-    lines = [f"{key} = {_quote(value)}\n" for key, value in sorted(settings.items())]
-    write_private(
-        os.path.join(store, LOCAL), "# Settings of this clone's user. Not shared.\n" + "".join(lines)
-    )
-
-
-def _quote(text: str) -> str:
-    letters = {char: f"\\{letter}" for letter, char in _ESCAPES.items()}
-    letters |= {chr(code): f"\\u{code:04x}" for code in (*range(32), 127) if chr(code) not in letters}
-    return f'"{"".join(letters.get(char, char) for char in text)}"'
-
-
-def _quoted(text: str) -> str | None:
-    """The string that `text` begins with, in single or double quotes; None if there is none."""
-    if text.startswith("'"):
-        inner, quote, _ = text[1:].partition("'")
-        return inner if quote else None
-    if not text.startswith('"'):
-        return None
-    parts: list[str] = []
-    chars = iter(text[1:])
-    for char in chars:
-        if char == '"':
-            return "".join(parts)
-        parts.append(_escaped(chars) if char == "\\" else char)
-    return None
-
-
-def _escaped(chars: Iterator[str]) -> str:
-    letter = next(chars, "")
-    digits = {"u": 4, "U": 8}.get(letter, 0)
-    if not digits:
-        return _ESCAPES.get(letter, letter)
-    try:
-        return chr(int("".join(next(chars, "") for _ in range(digits)), 16))
-    except (ValueError, OverflowError):
-        return "\ufffd"
-
-
-# --- files -----------------------------------------------------------------------------------------------------------
-
-
-def write_private(path: str, text: str, *, replace: bool = True) -> None:
-    """Write a whole file that only its owner may read (0600), or nothing: temporary file, flush to disk, rename.
-
-    `replace=False` leaves a file that is there already: of several processes the first one's stays. A symlink at
-    `path` is replaced, not followed. Raises Refusal `unwritable`, `disk-full`.
-    """
-    temporary = f"{path}.{os.urandom(6).hex()}"
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        try:
-            with open(descriptor, "w", encoding="utf-8", errors="replace") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(descriptor)
-            _put(temporary, path, replace=replace)
-        finally:
-            _remove(temporary)
-    except OSError as error:
-        raise _unwritable(error, path) from error
-
-
-def _put(temporary: str, path: str, *, replace: bool) -> None:
-    if replace:
-        os.replace(temporary, path)
-        return
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return
-
-
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return
-
-
-def _small(path: str, *, follow: bool = False) -> bytes:
-    """The beginning of a plain file; nothing where there is none, or a pipe, a directory, a symlink."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW))
-    except (OSError, ValueError):
-        return b""
-    try:
-        return os.read(descriptor, SMALL_FILE)
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)
-
-
-def _line(path: str) -> str:
-    return os.fsdecode(_small(path, follow=True)).rstrip("\r\n")
 
 
 # --- refusals: their module imports enum and typing, which only an answer needs ---------------------------------------

@@ -99,13 +99,14 @@ def _descriptor(stream: TextIO) -> int:
 
 
 def task_text(call: Call, task: Task) -> str:
-    """What the task says, whole."""
+    """What an agent must know to begin, then what the task says, whole."""
+    from cli.commands.prime import primed
     from domain.blobs import digest_of
 
     card = task.card
     digest = digest_of(card.body)
     body = call.store.log.blob(digest).decode("utf-8", "replace") if digest else card.body
-    return f"{card.id}: {card.title}\n" + (f"\n{body}\n" if body else "")
+    return f"{primed(call)['text']}\n\n{card.id}: {card.title}\n" + (f"\n{body}\n" if body else "")
 
 
 def _attend(call: Call, stops: Stops, child: Child, claimed: Claimed, plan: Plan) -> int:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from cli.files import create_private, read_private
+from cli.files import read_private, write_private
 from cli.shell import Shell
 from domain.config import Config, load
 from domain.refusals import Refusal
@@ -90,7 +90,7 @@ class Store:
         if text:
             return text
         drawn = "r-" + self.shell.entropy(8).hex()
-        create_private(self.path(REPLICA), drawn + "\n")
+        write_private(self.path(REPLICA), drawn + "\n", replace=False)
         return read_private(self.path(REPLICA)).strip()
 
     def after_write(self) -> list[str]:

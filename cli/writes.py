@@ -38,7 +38,8 @@ def outcome(call: Call, written: Written, **extra: Any) -> dict[str, Any]:
     if written.replayed:
         data["replayed"] = True
     data |= extra
-    data["next"] = next_lines(task)
+    who = call.who()
+    data["next"] = next_lines(task, who.name if who else None)
     if call.options.full:
         from projections.tasks import full
 
@@ -62,14 +63,16 @@ def answer(call: Call, written: Written, *, said: Sequence[str] = (), **extra: A
     return Answer(data, lines, [task.card.id], remarks)
 
 
-def next_lines(task: Task) -> list[str]:
-    """What can sensibly be typed next."""
+def next_lines(task: Task, viewer: str | None) -> list[str]:
+    """What the viewer can sensibly type next; a claim is offered to its holder only."""
     name, claim = task.card.id, claim_of(task)
     match task.state:
         case "ASSIGNED":
             return [f"crewlog start {name}{f' --as {task.card.assignee}' if task.card.assignee else ''}"]
-        case "WORKING" if claim:
+        case "WORKING" if claim and claim.holder == viewer:
             return [f"crewlog done {name} --as {claim.holder} --claim {short(claim.id)}"]
+        case "WORKING":
+            return [f"crewlog wait --task {name} --state IN_REVIEW"]
         case "IN_REVIEW":
             return [f"crewlog approve {name}", f'crewlog reject {name} --reason "…"']
         case "APPROVED":

@@ -130,7 +130,7 @@ class Stored(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
+class IdempotencyKey:
     """Which earlier event an idempotency key may answer with: of these types, with these payload fields."""
 
     key: str
@@ -254,7 +254,7 @@ class Log:
         actor: str,
         decide: Decide,
         *,
-        retry: Retry | None = None,
+        retry: IdempotencyKey | None = None,
         session: str | None = None,
     ) -> Written:
         """Decide and append in a transaction of its own."""
@@ -410,7 +410,7 @@ class Transaction:
         actor: str,
         decide: Decide,
         *,
-        retry: Retry | None = None,
+        retry: IdempotencyKey | None = None,
         session: str | None = None,
     ) -> Written:
         """Load the stream, decide, stamp and store what was decided.
@@ -448,12 +448,14 @@ class Transaction:
         young = next((place for place, (_, moment) in enumerate(found) if moment >= before), len(found))
         return found[:young]
 
-    def replay(self, actor: str, retry: Retry) -> Written | None:
+    def replay(self, actor: str, retry: IdempotencyKey) -> Written | None:
         """What an earlier command with this key came to, or None where the key is new."""
         first = self._tables.key(actor, retry.key)
         return self._replayed(first, None, retry) if first else None
 
-    def _append_new(self, actor: str, decide: Decide, retry: Retry | None, session: str | None) -> Written:
+    def _append_new(
+        self, actor: str, decide: Decide, retry: IdempotencyKey | None, session: str | None
+    ) -> Written:
         drafts = decide(Seen("", None, 0, list))
         stream = self._draw(drafts[0])
         return self._store(Seen(stream, None, 0, list), actor, drafts, retry.key if retry else "", session)
@@ -472,7 +474,7 @@ class Transaction:
                 return stream
         raise Refusal("internal", "no free id in 100 draws")
 
-    def _replayed(self, first: str, stream: str | None, retry: Retry) -> Written:
+    def _replayed(self, first: str, stream: str | None, retry: IdempotencyKey) -> Written:
         found = self._fresh.get(first) or self._log.event(first)
         if found is None:
             raise Refusal("corrupt", f"the event {first[:12]} of key {retry.key!r} is missing", event=first)

@@ -61,8 +61,6 @@ CODES = {
     "too-large": Code(Exit.REFUSED, False, "a field, an event or a blob is over its limit"),
     "secret": Code(Exit.REFUSED, False, "the text looks like it holds a key or a password"),
     "unknown-type": Code(Exit.REFUSED, False, "the stream holds events of a newer crewlog"),
-    "nothing-to-change": Code(Exit.REFUSED, False, "the command would change nothing"),
-    "partly-refused": Code(Exit.REFUSED, False, "some of several tasks were refused; each says why"),
     "held": Code(Exit.CONFLICT, False, "someone holds the task"),
     "stale-claim": Code(Exit.CONFLICT, False, "the claim is no longer current"),
     "stale-review": Code(Exit.CONFLICT, False, "the submission you reviewed was replaced"),

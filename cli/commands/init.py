@@ -9,8 +9,9 @@ import typer
 
 from cli import place
 from cli.call import Call
-from cli.files import create_private, exclude
+from cli.files import exclude, write_private
 from cli.grammar import command
+from cli.local import read_local, write_local
 from cli.output import Answer
 from cli.store import CONFIG, DATABASE, Store
 from domain.config import template
@@ -86,9 +87,9 @@ def _make_folder(path: str) -> None:
 
 def _make_files(store: Store, home: place.Located) -> None:
     """Each step is harmless where it was done before, so that an interrupted `init` is finished by the next one."""
-    create_private(store.path(DATABASE))
+    write_private(store.path(DATABASE), "", replace=False)
     store.log.create()
-    create_private(store.path(CONFIG), template())
+    write_private(store.path(CONFIG), template(), replace=False)
     git = place.find_git(os.path.dirname(home.path))
     if git and git.main_worktree and home.path.startswith(git.main_worktree + os.sep):
         exclude(git.common_dir, "/" + os.path.relpath(home.path, git.main_worktree) + "/")
@@ -103,13 +104,13 @@ def _stated(call: Call) -> str:
 
 def _me(call: Call, store: Store, stated: str) -> str:
     """Who `me` is here: as it was, else as stated, else on a terminal the login name."""
-    known = place.read_local(store.folder).get("me", "")
+    known = read_local(store.folder).get("me", "")
     if known:
         return known
     if not stated and call.shell.interactive:
         stated = near_name(call.shell.environ.get("USER", "") or call.shell.environ.get("LOGNAME", ""))
     if stated:
-        place.write_local(store.folder, {"me": stated})
+        write_local(store.folder, {"me": stated})
     return stated
 
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from cli import place
 from cli.arguments import PidOption
+from cli.binding import Binding, read_binding, write_binding
 from cli.call import Call
 from cli.grammar import command
 from cli.output import Answer
@@ -49,11 +49,13 @@ def bind(call: Call, name: str, task: str | None = None, claim: str | None = Non
     git = call.git
     if git is None or git.worktree is None:
         return None
-    before = place.read_binding(git)
+    before = read_binding(git)
     store = call.located.path
     if task is None and before and before.agent == name and before.store == store:
         task, claim = before.task, before.claim
-    place.write_binding(git, place.Binding(name, task, claim, store))
+    if before and before.agent != name and before.task:
+        call.shell.remark(f"this worktree was bound to {before.agent} and {before.task}; now it is {name}'s")
+    write_binding(git, Binding(name, task, claim, store))
     return git.worktree
 
 
@@ -61,4 +63,4 @@ def unbind(call: Call, task: str) -> None:
     """Forget task and claim for this worktree, where they are about this task."""
     git, bound = call.git, call.binding
     if git and bound and bound.task == task:
-        place.write_binding(git, place.Binding(bound.agent, None, None, bound.store))
+        write_binding(git, Binding(bound.agent, None, None, bound.store))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cli import place
 from cli.arguments import ReasonOption, text_from
+from cli.binding import clear_binding
 from cli.call import Call
 from cli.grammar import command
 from cli.output import Answer
@@ -39,5 +39,5 @@ def _unbind(call: Call, name: str) -> str | None:
     git, bound = call.git, call.binding
     if git is None or bound is None or bound.agent != name:
         return None
-    place.clear_binding(git)
+    clear_binding(git)
     return git.worktree

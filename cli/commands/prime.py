@@ -18,18 +18,18 @@ MESSAGES = 3
 @command("prime", "crewlog prime\ncrewlog prime --as ada")
 def prime(call: Call) -> None:
     """Print what an agent must know to begin. Its task and claim, its mail, the five commands that it needs."""
+    data = primed(call)
+    call.answer(Answer(data, data["text"].split("\n"), [row["id"] for row in data["holds"]]))
+
+
+def primed(call: Call) -> dict[str, Any]:
+    """What `prime` answers; `text` is what it prints."""
     call.store.views.catch_up()
     who = call.who()
     held = _held(call, who)
     mail, unread = _mail(call, who)
     lines = bounded([*_about(call, who), *_tasks(held), *_messages(mail, unread), *_commands(held)])
-    data = {
-        "name": who.name if who else None,
-        "holds": held,
-        "unread": unread,
-        "text": "\n".join(lines),
-    }
-    call.answer(Answer(data, lines, [row["id"] for row in held]))
+    return {"name": who.name if who else None, "holds": held, "unread": unread, "text": "\n".join(lines)}
 
 
 def bounded(lines: list[str]) -> list[str]:

@@ -40,11 +40,12 @@ def show(call: Call, task: TaskArg = None) -> None:
         records = [_whole(call, record) for record in records]
     data = {"task": shown, "events": records}
     lines = [*_head(shown), *_body(call, shown["body"])]
+    who = call.who()
     latest = events if call.options.full else events[-EVENTS:]
     count = f"{len(events)} event{'s' if len(events) > 1 else ''}"
     lines += ["", f"  {count}" + (f", the last {EVENTS}:" if len(events) > len(latest) else ":")]
     lines += [f"  {event_line(event)}" for event in latest]
-    lines += [f"  next: {line}" for line in next_lines(state)[:2]]
+    lines += [f"  next: {line}" for line in next_lines(state, who.name if who else None)[:2]]
     call.answer(Answer(data, lines, [name]))
 
 

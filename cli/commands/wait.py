@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -87,11 +88,13 @@ def _until(
     """What was got, and the position up to which was looked."""
     log, signal = call.store.log, Signal(call.store)
     left = remaining(timeout)
+    reaped = -REAP_EVERY
     while True:
         signal.wait(0)  # what comes from here on is seen by the next look
         position = log.position()
-        if reap:
+        if reap and time.monotonic() - reaped >= REAP_EVERY:
             _reap(call)
+            reaped = time.monotonic()
         got = condition(-1 if since is None else since)
         if got is not None or left() <= 0:
             # Behind what was got there may be more of it: the next call begins right there.

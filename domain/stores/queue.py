@@ -26,14 +26,12 @@ class _Timeout(Exception):  # noqa: N818 - control flow between the signal handl
 
 
 @contextmanager
-def turn(path: str, wait: float = WAIT, *, name_holder: bool = True) -> Generator[None]:
+def turn(path: str, wait: float = WAIT) -> Generator[None]:
     """Hold the lock file for the length of the block. Raises Refusal `locked` after `wait` seconds."""
     descriptor = open_lock(path)
     try:
         _wait(descriptor, path, wait)
-        if name_holder:
-            with suppress(OSError):  # a full disk is for the store itself to report
-                os.pwrite(descriptor, f"{os.getpid():<10}\n".encode(), 0)
+        _name_holder(descriptor)
         yield
     finally:
         os.close(descriptor)
@@ -47,7 +45,13 @@ def try_turn(path: str) -> int | None:
     except BlockingIOError:
         os.close(descriptor)
         return None
+    _name_holder(descriptor)
     return descriptor
+
+
+def _name_holder(descriptor: int) -> None:
+    with suppress(OSError):  # a full disk is for the store itself to report
+        os.pwrite(descriptor, f"{os.getpid():<10}\n".encode(), 0)
 
 
 def open_lock(path: str) -> int:
@@ -84,7 +88,11 @@ def _wait(descriptor: int, path: str, wait: float) -> None:
     if not in_time(descriptor, wait):
         holder = os.pread(descriptor, 16, 0).decode("ascii", "replace").strip()
         message = f"process {holder or 'unknown'} has held {path} for {wait:.0f} s"
-        hint = f"Look what it does (`ps -p {holder}`), then run it again." if holder else "Run it again."
+        hint = (
+            f"Look what it does (`ps -p {holder}`), then run it again."
+            if holder.isdigit()
+            else "Run it again."
+        )
         raise Refusal("locked", message, hint, path=path, pid=int(holder) if holder.isdigit() else None)
 
 

@@ -86,7 +86,9 @@ class Recorder(SQLiteApplicationRecorder):
             *(statement.format(bytes="BLOB") for statement in tables.DDL),
             _refuse(name, "UPDATE", "events are immutable"),
             _refuse(name, "DELETE", "events are immutable"),
-            _refuse_replace(name),
+            _refuse_replace(
+                name, " OR EXISTS (SELECT 1 FROM event_id WHERE id = substr(CAST(NEW.state AS TEXT), 8, 64))"
+            ),
             f"PRAGMA application_id = {APPLICATION_ID}",
             f"PRAGMA user_version = {FORMAT}",
         ]
@@ -102,7 +104,11 @@ class PulseRecorder(SQLiteApplicationRecorder):
     def construct_create_table_statements(self) -> list[str]:
         """The table and the trigger that keeps pulses as they were."""
         name = self.events_table_name
-        return [_events_ddl(name, " AUTOINCREMENT"), _refuse(name, "UPDATE", "pulses are immutable")]
+        return [
+            _events_ddl(name, " AUTOINCREMENT"),
+            _refuse(name, "UPDATE", "pulses are immutable"),
+            _refuse_replace(name),
+        ]
 
 
 def _events_ddl(name: str, autoincrement: str) -> str:
@@ -117,14 +123,13 @@ def _refuse(name: str, verb: str, why: str) -> str:
     return f"CREATE TRIGGER {name}_no_{verb.lower()} BEFORE {verb} ON {name} BEGIN SELECT RAISE(ABORT, '{why}'); END"
 
 
-def _refuse_replace(name: str) -> str:
+def _refuse_replace(name: str, or_where: str = "") -> str:
     """INSERT OR REPLACE slips past a DELETE trigger."""
     return (
         f"CREATE TRIGGER {name}_no_replace BEFORE INSERT ON {name}"  # noqa: S608 - our own table's name
         f" WHEN EXISTS (SELECT 1 FROM {name} WHERE rowid = NEW.rowid)"
         f" OR EXISTS (SELECT 1 FROM {name} WHERE originator_id = NEW.originator_id"
-        " AND originator_version = NEW.originator_version)"
-        " OR EXISTS (SELECT 1 FROM event_id WHERE id = substr(CAST(NEW.state AS TEXT), 8, 64))"
+        f" AND originator_version = NEW.originator_version){or_where}"
         " BEGIN SELECT RAISE(ABORT, 'the event is already there'); END"
     )
 

@@ -15,21 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cli import place
-from cli.place import (
-    Binding,
-    GitPlace,
-    Located,
-    clear_binding,
-    find_git,
-    guard,
-    home_for_init,
-    locate_store,
-    read_binding,
-    read_local,
-    write_binding,
-    write_local,
-    write_private,
-)
+from cli.binding import Binding, clear_binding, read_binding, write_binding
+from cli.files import write_private
+from cli.local import read_local, write_local
+from cli.place import GitPlace, Located, find_git, guard, home_for_init, locate_store
 from domain.refusals import Refusal
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -692,7 +681,7 @@ def test_finding_the_store_imports_nothing_that_the_interpreter_has_not_loaded(h
 
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
 
-    assert done.stdout.split() == ["__future__", "cli", "cli.place"]
+    assert done.stdout.split() == ["__future__", "cli", "cli.files", "cli.local", "cli.place"]
 
 
 def test_values_show_their_fields_and_compare_by_them() -> None:

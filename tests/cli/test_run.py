@@ -223,7 +223,9 @@ def test_the_command_knows_who_it_is_and_what_it_works_on(crew: Crew) -> None:
 def test_the_prompt_is_the_tasks_text(crew: Crew, body: str) -> None:
     task = crew.spawn("Greet", f"--body '{body}'")
 
-    assert shell(crew, "cat", "--prompt").out == f"{task}: Greet\n\n{body}\n"
+    prompt = shell(crew, "cat", "--prompt").out
+    assert prompt.endswith(f"\n\n{task}: Greet\n\n{body}\n")
+    assert prompt.startswith("crewlog: the crew's task log. You are ada")
 
 
 def test_a_loop_takes_one_task_after_the_other_until_nothing_is_ready(crew: Crew) -> None:

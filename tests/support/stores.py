@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from domain.decide import Command, Spawn, decide, spawn
 from domain.event import Event
+from domain.log import IdempotencyKey as Key
 from domain.log import Log, Written
-from domain.log import Retry as Key
 from domain.stores import sqlite
 
 

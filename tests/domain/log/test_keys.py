@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from domain.decide import EVENTS, Note, Start, Submit
+from domain.log import IdempotencyKey as Key
 from domain.log import Log
-from domain.log import Retry as Key
 from domain.refusals import Refusal
 from tests.support.stores import Store, add_task, all_events, claim, do, new_stream
 from tests.support.streams import ADA, BOB, ZOE

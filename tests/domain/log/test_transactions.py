@@ -7,8 +7,8 @@ import pytest
 
 from domain.decide import Note, Spawn, Start, Submit, decide, spawn
 from domain.draft import Draft
+from domain.log import IdempotencyKey as Key
 from domain.log import Log, Seen, Transaction, Written
-from domain.log import Retry as Key
 from domain.refusals import Refusal
 from tests.support.stores import Store, all_events, broken_links, do, new_stream
 from tests.support.streams import ADA, ZOE

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import threading
@@ -91,13 +92,23 @@ def test_who_would_not_wait_is_refused_at_once(lock: str, wait: float) -> None:
         assert refused(lock, wait).code == "locked"
 
 
-def test_a_lock_file_without_a_pid_names_nobody(lock: str) -> None:
+def test_who_got_the_turn_by_trying_is_named_as_well(lock: str) -> None:
+    Path(lock).write_text("4194304   \n")
     descriptor = queue.try_turn(lock)
     assert descriptor is not None
+
+    assert refused(lock).details["pid"] == os.getpid()
+    os.close(descriptor)
+
+
+def test_a_lock_file_without_a_pid_names_nobody(lock: str) -> None:
+    descriptor = queue.open_lock(lock)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
 
     refusal = refused(lock)
     assert refusal.details["pid"] is None
     assert "unknown" in refusal.message
+    assert "ps -p" not in refusal.hint
     os.close(descriptor)
 
 

@@ -61,6 +61,9 @@ REWRITES = {
     " SELECT originator_id, originator_version, topic, x'00' FROM stored_events WHERE rowid = 2"
     " ON CONFLICT (originator_id, originator_version) DO UPDATE SET state = excluded.state",
     "update of a pulse": "UPDATE pulses SET state = x'00'",
+    "replace of a pulse by position": "REPLACE INTO pulses VALUES (1, 'pulse/x', 1, 'agent.pulse', x'00')",
+    "replace of a pulse by version": "REPLACE INTO pulses (originator_id, originator_version, topic, state)"
+    " SELECT originator_id, originator_version, topic, x'00' FROM pulses",
 }
 
 
