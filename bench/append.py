@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from functools import partial
 from multiprocessing import get_context
 
-from domain.decide import Note, Spawn, decide, spawn
+from domain.commands import Note, Spawn
+from domain.decide import decide, spawn
 from domain.draft import Draft
 from domain.log import Log, Seen
 from domain.stores import sqlite

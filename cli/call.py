@@ -18,7 +18,7 @@ from domain.refusals import Refusal
 
 if TYPE_CHECKING:
     from cli.store import Store
-    from domain.decide import Command
+    from domain.commands import Command
     from domain.draft import Draft
     from domain.log import IdempotencyKey, Seen, Transaction, Written
     from domain.task import Task
@@ -210,7 +210,7 @@ class Call:
         """What an earlier event with this call's `--key` must look like to be its answer."""
         if self.options.key is None:
             return None
-        from domain.decide import EVENTS
+        from domain.commands import EVENTS
         from domain.log import IdempotencyKey
 
         return IdempotencyKey(_checked_key(self.options.key), EVENTS[command], fields)

@@ -97,7 +97,8 @@ class Heart(threading.Thread):
 
 
 def _record_progress(store: Store, claimed: Claimed, text: str) -> None:
-    from domain.decide import Progress, decide
+    from domain.commands import Progress
+    from domain.decide import decide
 
     command = Progress(claimed.agent, claimed.claim, text)
     try:

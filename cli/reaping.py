@@ -100,7 +100,8 @@ def _reap(call: Call, judged: Judged) -> tuple[Json, bool]:
 
 
 def _expire(actor: str, judged: Judged) -> Any:
-    from domain.decide import Expire, decide
+    from domain.commands import Expire
+    from domain.decide import decide
 
     held = judged.held
     command = Expire(actor, held.claim, judged.silence, judged.why)

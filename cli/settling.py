@@ -14,7 +14,7 @@ from domain.task import WORKING
 
 if TYPE_CHECKING:
     from cli.heart import Claimed
-    from domain.decide import Command
+    from domain.commands import Command
 
 Outcome = Literal["done", "left", "settled", "failed", "released", "lost"]
 # Whose claim it was decides the log when it writes: these say that it is no longer ours.
@@ -70,7 +70,7 @@ def settle(call: Call, claimed: Claimed, ended: Ended, *, submit: bool) -> Ran:
 
 def give_back(call: Call, claimed: Claimed, reason: str) -> None:
     """Release the task: the command could not even begin."""
-    from domain.decide import Release
+    from domain.commands import Release
 
     call.write(claimed.task, Release(claimed.agent, claimed.claim, reason))
     _say(call, call.store.after_write())
@@ -87,7 +87,7 @@ def _ran(claimed: Claimed, ended: Ended, outcome: Outcome, state: str, event: st
 
 def _fitting(claimed: Claimed, ended: Ended, *, submit: bool) -> tuple[Outcome, Command | None]:
     """What fits the command's end."""
-    from domain.decide import Fail, Release, Submit
+    from domain.commands import Fail, Release, Submit
 
     agent, _, claim = claimed
     if ended.stopped_by:

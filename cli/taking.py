@@ -8,7 +8,7 @@ from cli.call import Call
 from domain.refusals import Refusal
 
 if TYPE_CHECKING:
-    from domain.decide import Start
+    from domain.commands import Start
     from domain.event import Event
     from domain.log import Written
 

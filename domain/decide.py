@@ -1,18 +1,38 @@
 """What may happen to a task next: one command, one function, one answer (the events, or a Refusal).
 
 Everything here is pure. The log calls it inside the write lock with the state that is true at that moment; an empty
-answer means that there is nothing to do. Commands are named tuples because a class costs every start: a frozen
-dataclass eight times as much.
+answer means that there is nothing to do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, assert_never
+from typing import Any, assert_never
 
 from domain.blobs import preview
+from domain.commands import (
+    Approve,
+    Assign,
+    Cancel,
+    Command,
+    Edit,
+    Expire,
+    Fail,
+    Merge,
+    Note,
+    Progress,
+    Reject,
+    Release,
+    Resume,
+    Retry,
+    Spawn,
+    Start,
+    Submit,
+    Undo,
+    Withdraw,
+)
 from domain.draft import Draft
-from domain.event import Event, Json
+from domain.event import Json
 from domain.refusals import Refusal
 from domain.task import (
     BY_EVENT,
@@ -23,7 +43,6 @@ from domain.task import (
     InReview,
     Submission,
     Task,
-    Text,
     Working,
     claim_of,
     current,
@@ -32,218 +51,6 @@ from domain.task import (
 )
 
 CLAIM_PREFIX = 4
-
-
-class Spawn(NamedTuple):
-    """Create a task."""
-
-    actor: str
-    title: str
-    priority: int
-    body: str = ""
-    assignee: str | None = None
-    labels: tuple[str, ...] = ()
-    slug: str | None = None
-    after: tuple[str, ...] = ()
-
-
-class Start(NamedTuple):
-    """Take a task that nobody holds."""
-
-    actor: str
-    process: Json | None = None
-
-
-class Resume(NamedTuple):
-    """Take one's own task over from another session of the same name."""
-
-    actor: str
-    process: Json | None = None
-
-
-class Submit(NamedTuple):
-    """Hand the work in."""
-
-    actor: str
-    claim: str
-    evidence: str = ""
-    commit: str | None = None
-
-
-class Withdraw(NamedTuple):
-    """Take a submission back."""
-
-    actor: str
-    claim: str
-    reason: str = ""
-
-
-class Reject(NamedTuple):
-    """Send work back."""
-
-    actor: str
-    reason: str
-    to: str | None = None
-    submission: str = ""
-
-
-class Approve(NamedTuple):
-    """Accept someone else's work; `complete` brings a task without a commit to COMPLETED at once."""
-
-    actor: str
-    policy: str
-    submission: str = ""
-    note: str = ""
-    complete: bool = True
-
-
-class Merge(NamedTuple):
-    """Complete an approved task that has no commit to merge."""
-
-    actor: str
-
-
-class Cancel(NamedTuple):
-    """Say that a task is no longer wanted."""
-
-    actor: str
-    reason: str = ""
-
-
-class Fail(NamedTuple):
-    """Give up a task that one holds."""
-
-    actor: str
-    claim: str
-    reason: str
-
-
-class Release(NamedTuple):
-    """Give a task back; `force` takes it from someone else and needs a reason."""
-
-    actor: str
-    claim: str
-    reason: str = ""
-    force: bool = False
-
-
-class Expire(NamedTuple):
-    """Take a task from a holder who is lost. `claim` is the one that was judged, `silence` in seconds."""
-
-    actor: str
-    claim: str
-    silence: int
-    why: str
-
-
-class Retry(NamedTuple):
-    """Begin a new attempt."""
-
-    actor: str
-    reason: str = ""
-
-
-class Assign(NamedTuple):
-    """Give a waiting task to a name, or with None to anyone."""
-
-    actor: str
-    to: str | None
-
-
-class Edit(NamedTuple):
-    """Change what a task says; None leaves a field as it is."""
-
-    actor: str
-    title: str | None = None
-    body: Text | None = None
-    priority: int | None = None
-    slug: str | None = None
-    add_labels: tuple[str, ...] = ()
-    remove_labels: tuple[str, ...] = ()
-
-
-class Note(NamedTuple):
-    """Write something down about a task."""
-
-    actor: str
-    text: str
-
-
-class Progress(NamedTuple):
-    """Say how far one's task is."""
-
-    actor: str
-    claim: str
-    text: str = ""
-    percent: int | None = None
-
-
-class Undo(NamedTuple):
-    """Take one's own last event back: `last` is the stream's newest event, `before` the state it found."""
-
-    actor: str
-    last: Event
-    before: Task | None
-
-
-Command = (
-    Start
-    | Resume
-    | Submit
-    | Withdraw
-    | Reject
-    | Approve
-    | Merge
-    | Cancel
-    | Fail
-    | Release
-    | Expire
-    | Retry
-    | Assign
-    | Edit
-    | Note
-    | Progress
-    | Undo
-)
-
-
-# Which first event a command leads to. An idempotency key is only good for the command it was used with.
-EVENTS: dict[str, frozenset[str]] = {
-    "Spawn": frozenset({"task.spawned"}),
-    "Start": frozenset({"task.started"}),
-    "Resume": frozenset({"task.resumed"}),
-    "Submit": frozenset({"task.submitted"}),
-    "Withdraw": frozenset({"task.withdrawn"}),
-    "Reject": frozenset({"task.rejected"}),
-    "Approve": frozenset({"task.approved"}),
-    "Merge": frozenset({"task.merged"}),
-    "Cancel": frozenset({"task.cancelled"}),
-    "Fail": frozenset({"task.failed"}),
-    "Release": frozenset({"task.released"}),
-    "Expire": frozenset({"task.expired"}),
-    "Retry": frozenset({"task.retried"}),
-    "Assign": frozenset({"task.assigned"}),
-    "Edit": frozenset({"task.edited"}),
-    "Note": frozenset({"task.noted"}),
-    "Progress": frozenset({"task.progressed"}),
-    "Undo": frozenset(
-        {
-            "task.cancelled",
-            "task.released",
-            "task.withdrawn",
-            "task.retried",
-            "task.assigned",
-            "task.edited",
-        }
-    ),
-    "Join": frozenset({"agent.joined"}),
-    "Leave": frozenset({"agent.left"}),
-    "Subscribe": frozenset({"agent.subscribed"}),
-    "Unsubscribe": frozenset({"agent.unsubscribed"}),
-    "Send": frozenset({"mail.sent"}),
-    "Ack": frozenset({"mail.acked", "mail.answered"}),
-    "Reply": frozenset({"mail.answered"}),
-}
 
 
 def spawn(command: Spawn) -> tuple[Draft, ...]:

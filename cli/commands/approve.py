@@ -32,7 +32,7 @@ def approve(
 
     A task without a commit is COMPLETED with it; with --no-merge that waits for `crewlog merge`.
     """
-    from domain.decide import Approve
+    from domain.commands import Approve
 
     text = text_from(call, note, "note")
     policy = call.store.config.review_by

@@ -22,6 +22,6 @@ def assign(
     ] = "anyone",
 ) -> None:
     """Give a task that nobody holds to a name, or to anyone."""
-    from domain.decide import Assign
+    from domain.commands import Assign
 
     call.answer(answer(call, call.write(call.task(task), Assign(call.actor, anyone_or_name(to)))))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @command("cancel", 'crewlog cancel t-3k9f --reason "done upstream" --as zoe', writes=True)
 def cancel(call: Call, tasks: TasksArg = None, reason: ReasonOption = "") -> None:
     """Say that tasks are no longer wanted. Nothing is deleted; `retry` takes it back."""
-    from domain.decide import Cancel
+    from domain.commands import Cancel
 
     text = text_from(call, reason, "reason")
 

@@ -28,7 +28,7 @@ def done(
     reason: ReasonOption = "",
 ) -> None:
     """Hand your work in for review. Again, to replace what you handed in; --withdraw takes it back."""
-    from domain.decide import Submit, Withdraw
+    from domain.commands import Submit, Withdraw
 
     name = call.task(task)
     shown = call.claim(name, claim)

@@ -34,7 +34,7 @@ def edit(
     ] = None,
 ) -> None:
     """Change title, body, priority, slug or labels. What you leave out stays."""
-    from domain.decide import Edit
+    from domain.commands import Edit
 
     if all(value in (None, []) for value in (title, body, priority, slug, label, remove_label)):
         raise Refusal("usage", "edit what?", "Example: crewlog edit t-3k9f -p 0 --label urgent")

@@ -12,7 +12,7 @@ from cli.writes import answer
 @command("fail", 'crewlog fail t-3k9f --claim 9f2c1a7b --reason "needs a decision on the API"', writes=True)
 def fail(call: Call, task: TaskArg = None, claim: ClaimOption = "", reason: ReasonOption = "") -> None:
     """Give up a task that you hold, and say why. `retry` makes it a task again."""
-    from domain.decide import Fail
+    from domain.commands import Fail
 
     name = call.task(task)
     text = needed_reason(call, reason, "fail")

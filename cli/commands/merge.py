@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @command("merge", "crewlog merge t-3k9f --as zoe", writes=True)
 def merge(call: Call, tasks: TasksArg = None) -> None:
     """Complete approved tasks. Merging one that is COMPLETED does nothing."""
-    from domain.decide import Merge
+    from domain.commands import Merge
 
     def one(task: str) -> Written:
         return call.write(task, Merge(call.actor))

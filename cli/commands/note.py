@@ -36,7 +36,7 @@ def note(
     ] = None,
 ) -> None:
     """Write something down about a task, in any state."""
-    from domain.decide import Note
+    from domain.commands import Note
 
     if task is None:
         raise Refusal("usage", "note what?", 'Example: crewlog note t-3k9f "what I found"')

@@ -24,7 +24,7 @@ def progress(
     claim: ClaimOption = "",
 ) -> None:
     """Say how far a task is that you hold."""
-    from domain.decide import Progress
+    from domain.commands import Progress
 
     said = text_from(call, text, "text")
     if not said.strip() and percent is None:

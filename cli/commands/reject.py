@@ -34,7 +34,7 @@ def reject(
     ] = "",
 ) -> None:
     """Send work back with a reason. Its holder keeps the claim; --to gives it to someone else."""
-    from domain.decide import Reject
+    from domain.commands import Reject
 
     name = call.task(task)
     text = needed_reason(call, reason, "reject")

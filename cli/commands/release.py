@@ -28,7 +28,7 @@ def release(
     ] = False,
 ) -> None:
     """Give a task back unfinished, so that another can take it."""
-    from domain.decide import Release
+    from domain.commands import Release
 
     name = call.task(task)
     text = text_from(call, reason, "reason")

@@ -12,7 +12,7 @@ from cli.grammar import command
 def resume(call: Call, task: TaskArg = None, print_: PrintOption = None, pid: PidOption = None) -> None:
     """Take your own task over with a new claim. After a crash, or in another session; the old claim becomes stale."""
     from cli.process import session_process
-    from domain.decide import Resume
+    from domain.commands import Resume
 
     process = session_process(pid)
     written = call.write(call.task(task), Resume(call.actor, process.as_dict() if process else None))

@@ -109,7 +109,7 @@ def _claim(call: Call, task: str | None, *, reap: bool) -> Written:
     from cli.awake import woke
     from cli.process import session_process
     from cli.taking import take_best
-    from domain.decide import Start
+    from domain.commands import Start
 
     process = session_process(os.getpid())
     wanted = Start(call.actor, process.as_dict() if process else None)

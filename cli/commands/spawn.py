@@ -64,7 +64,8 @@ def spawn(
     With --from FILE each line is an object: title, and if wanted body, priority, to, labels, slug, after. `after`
     names slugs of lines in the file, or tasks that exist. All of them are created together, or none.
     """
-    from domain import decide
+    from domain.commands import Spawn
+    from domain.decide import spawn as decided
 
     if from_ is not None:
         from cli.commands.spawn_many import spawn_many
@@ -77,7 +78,7 @@ def spawn(
         return
     if title is None:
         raise Refusal("usage", "a task needs a title", 'Example: crewlog spawn "Greet by name" -p 1')
-    wanted = decide.Spawn(
+    wanted = Spawn(
         actor=call.actor,
         title=checked_title(title),
         priority=checked_priority(priority),
@@ -94,7 +95,7 @@ def spawn(
         written = transaction.append(
             None,
             wanted.actor,
-            call.marked(lambda _: decide.spawn(wanted), texts),
+            call.marked(lambda _: decided(wanted), texts),
             retry=call.retry("Spawn", title=wanted.title),
         )
     call.answer(answer(call, written))

@@ -16,7 +16,8 @@ from cli.commands.spawn import checked_labels
 from cli.output import Answer, json_text
 from cli.text import safe_line
 from cli.writes import REPLAYED, outcome
-from domain.decide import Spawn, spawn
+from domain.commands import Spawn
+from domain.decide import spawn
 from domain.draft import Draft
 from domain.names import check_slug
 from domain.refusals import Refusal

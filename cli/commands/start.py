@@ -55,7 +55,7 @@ def start(
     from cli.awake import woke
     from cli.process import session_process
     from cli.taking import take_best
-    from domain.decide import Start
+    from domain.commands import Start
 
     process = session_process(pid)
     wanted = Start(call.actor, process.as_dict() if process else None)

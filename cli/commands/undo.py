@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 @command("undo", "crewlog undo t-3k9f --as ada", writes=True)
 def undo(call: Call, task: TaskArg = None) -> None:
     """Take back your last event on a task. Appends the inverse, if nothing followed it."""
-    from domain.decide import Undo, decide
+    from domain.commands import Undo
+    from domain.decide import decide
     from domain.task import evolve
 
     name = call.task(task)

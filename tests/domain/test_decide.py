@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from domain import decide as commands
+from domain import decide as deciding
 from domain import task
-from domain.decide import (
+from domain.commands import (
     EVENTS,
     Approve,
     Assign,
@@ -24,12 +24,13 @@ from domain.decide import (
     Release,
     Resume,
     Retry,
+    Spawn,
     Start,
     Submit,
     Undo,
     Withdraw,
-    decide,
 )
+from domain.decide import decide
 from domain.refusals import CODES, Refusal
 from domain.registry import EVENT_TYPES
 from domain.task import BY_EVENT, STATES, STRIKES, TRANSITIONS, Task, Transition, submission_of
@@ -113,10 +114,10 @@ def test_no_hint_and_no_message_names_a_destructive_command() -> None:
 
 
 def test_spawn_addresses_the_assignee_and_leaves_out_what_is_empty() -> None:
-    [draft] = commands.spawn(commands.Spawn(ZOE, "Mend the login", 1, assignee=BOB))
+    [draft] = deciding.spawn(Spawn(ZOE, "Mend the login", 1, assignee=BOB))
     assert (draft.to, draft.payload) == (BOB, {"title": "Mend the login", "priority": 1, "assignee": BOB})
 
-    [draft] = commands.spawn(commands.Spawn(ZOE, "Mend the login", 1))
+    [draft] = deciding.spawn(Spawn(ZOE, "Mend the login", 1))
     assert (draft.to, draft.payload["assignee"]) == ("*", None)
 
 
@@ -209,12 +210,12 @@ def test_without_the_claim_it_is_refused_with_where_to_find_it(name: str) -> Non
 
 @pytest.mark.parametrize("name", BY_CLAIM)
 def test_the_holder_may_show_any_beginning_of_the_claim_that_is_long_enough(name: str) -> None:
-    for length in (commands.CLAIM_PREFIX, 8, 64):
+    for length in (deciding.CLAIM_PREFIX, 8, 64):
         stream = GIVEN[task.WORKING]()
         stream.do(BY_CLAIM[name](ADA, stream.claim[:length]))
     stream = GIVEN[task.WORKING]()
     assert (
-        refused(stream, BY_CLAIM[name](ADA, stream.claim[: commands.CLAIM_PREFIX - 1])).code == "stale-claim"
+        refused(stream, BY_CLAIM[name](ADA, stream.claim[: deciding.CLAIM_PREFIX - 1])).code == "stale-claim"
     )
 
 
@@ -638,7 +639,7 @@ def test_another_names_event_cannot_be_undone(name: str) -> None:
 
 
 def test_every_code_that_is_raised_here_is_in_the_table() -> None:
-    with open(commands.__file__, encoding="utf-8") as file:
+    with open(deciding.__file__, encoding="utf-8") as file:
         source = file.read()
 
     raised = [line.split('"')[1] for line in source.split("\n") if line.strip().startswith('raise Refusal("')]

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from domain import task
-from domain.decide import Edit, Note, Progress, decide
+from domain.commands import Edit, Note, Progress
+from domain.decide import decide
 from domain.draft import Draft
 from domain.event import check, seal
 from domain.refusals import Refusal

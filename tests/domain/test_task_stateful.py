@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from domain import task
-from domain.decide import (
+from domain.commands import (
     Approve,
     Assign,
     Cancel,
@@ -28,8 +28,8 @@ from domain.decide import (
     Submit,
     Undo,
     Withdraw,
-    decide,
 )
+from domain.decide import decide
 from domain.event import Event, check
 from domain.refusals import CODES, Refusal
 from domain.task import BY_EVENT, TRANSITIONS, Task, claim_of, submission_of

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from domain import event
-from domain.decide import Note
+from domain.commands import Note
 from domain.event import LINE_LIMIT
 from domain.log import Log
 from domain.refusals import Refusal

@@ -8,7 +8,7 @@ import resource
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
-from domain.decide import Note
+from domain.commands import Note
 from domain.log import Log
 from export.live import Fed, LiveFile
 from tests.support.stores import SqliteStore, do, everything, new_stream

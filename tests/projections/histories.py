@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from domain import event, task
-from domain.decide import (
+from domain.commands import (
     Approve,
     Assign,
     Cancel,
@@ -29,9 +29,8 @@ from domain.decide import (
     Start,
     Submit,
     Withdraw,
-    decide,
-    spawn,
 )
+from domain.decide import decide, spawn
 from domain.draft import Draft
 from domain.event import Event
 from domain.log import Log, Transaction

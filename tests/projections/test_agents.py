@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain.decide import Progress, Start
+from domain.commands import Progress, Start
 from domain.draft import Draft
 from domain.event import Json
 from domain.log import Log

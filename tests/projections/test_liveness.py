@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain.decide import Note, Resume, Start
+from domain.commands import Note, Resume, Start
 from domain.event import Json, parse_time
 from domain.log import Log
 from projections import agents

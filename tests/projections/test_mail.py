@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import channels, mail
-from domain.decide import Spawn, Start, decide, spawn
+from domain.commands import Spawn, Start
+from domain.decide import decide, spawn
 from domain.draft import Draft
 from domain.log import Log, Seen, Transaction
 from domain.mail import Ack, Message, Reply, Send

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from domain.decide import Approve, Start, Submit
+from domain.commands import Approve, Start, Submit
 from domain.log import Log
 from domain.task import STATES
 from projections import agents, folding, tasks

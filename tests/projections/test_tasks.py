@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from domain.decide import Approve, Note, Progress, Reject, Release, Start, Submit
+from domain.commands import Approve, Note, Progress, Reject, Release, Start, Submit
 from domain.log import Log
 from domain.refusals import Refusal
 from projections import tasks

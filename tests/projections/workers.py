@@ -10,7 +10,7 @@ from contextlib import closing
 from importlib import import_module
 from multiprocessing.connection import Connection
 
-from domain.decide import Note
+from domain.commands import Note
 from domain.log import Log
 from domain.refusals import Refusal
 from projections import folding, tasks

@@ -9,7 +9,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from domain.decide import Command, Spawn, decide, spawn
+from domain.commands import Command, Spawn
+from domain.decide import decide, spawn
 from domain.event import Event
 from domain.log import IdempotencyKey as Key
 from domain.log import Log, Written

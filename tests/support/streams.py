@@ -7,7 +7,7 @@ from typing import Any
 
 from domain import event, task
 from domain.blobs import check_in
-from domain.decide import (
+from domain.commands import (
     Approve,
     Assign,
     Cancel,
@@ -27,9 +27,8 @@ from domain.decide import (
     Submit,
     Undo,
     Withdraw,
-    decide,
-    spawn,
 )
+from domain.decide import decide, spawn
 from domain.draft import Draft
 from domain.event import Event
 from domain.registry import BLOB_LIMIT, check_payload

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
-from domain.decide import Note, Start
+from domain.commands import Note, Start
 from domain.log import Log
 from domain.refusals import Refusal
 from tests.support.stores import Store, add_task, do, new_stream

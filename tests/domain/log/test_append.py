@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from domain import event, task
-from domain.decide import Note, Progress, Start, Submit
+from domain.commands import Note, Progress, Start, Submit
 from domain.draft import Draft
 from domain.log import Log, Seen
 from domain.refusals import Refusal

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from domain.decide import EVENTS, Note, Start, Submit
+from domain.commands import EVENTS, Note, Start, Submit
 from domain.log import IdempotencyKey as Key
 from domain.log import Log
 from domain.refusals import Refusal
@@ -107,7 +107,7 @@ def test_without_a_key_one_is_drawn_and_every_command_counts(log: Log) -> None:
 
 
 def test_a_key_belongs_to_the_first_event_of_a_command_that_writes_two(log: Log) -> None:
-    from domain.decide import Approve
+    from domain.commands import Approve
 
     stream = new_stream(log)
     do(log, stream, Submit(ADA, claim(do(log, stream, Start(ADA))), "look"))

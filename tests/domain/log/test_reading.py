@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from domain import task
-from domain.decide import Approve, Edit, Note, Start, Submit
+from domain.commands import Approve, Edit, Note, Start, Submit
 from domain.event import Event
 from domain.log import Log
 from domain.refusals import Refusal

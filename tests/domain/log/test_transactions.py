@@ -5,7 +5,8 @@ from hashlib import sha256
 
 import pytest
 
-from domain.decide import Note, Spawn, Start, Submit, decide, spawn
+from domain.commands import Note, Spawn, Start, Submit
+from domain.decide import decide, spawn
 from domain.draft import Draft
 from domain.log import IdempotencyKey as Key
 from domain.log import Log, Seen, Transaction, Written

@@ -11,7 +11,7 @@ import pytest
 from eventsourcing.persistence import OperationalError
 from eventsourcing.sqlite import SQLiteConnection
 
-from domain.decide import Note
+from domain.commands import Note
 from domain.log import Log
 from domain.refusals import Refusal
 from domain.stores import sqlite
