@@ -79,6 +79,10 @@ TASK_ROW = _object(
         "updated": TIME,
     },
 )
+CODE = _object(
+    {"branch": TEXT, "base": TEXT, "base_commit": TEXT},
+    {"commits": COUNT, "files": COUNT, "added": COUNT, "removed": COUNT, "uncommitted": COUNT},
+)
 TASK_FULL = _object(
     {
         **TASK_ROW["properties"],
@@ -98,9 +102,48 @@ TASK_FULL = _object(
         "attempts": COUNT,
         "strikes": COUNT,
         "submission": _maybe(
-            _object({"id": ID, "by": TEXT, "at": TIME, "evidence": LARGE, "commit": MAYBE_TEXT})
+            _object(
+                {
+                    "id": ID,
+                    "by": TEXT,
+                    "at": TIME,
+                    "evidence": LARGE,
+                    "commit": MAYBE_TEXT,
+                    "code": _maybe(CODE),
+                    "check": _maybe(_object({"command": LARGE, "exit": COUNT}, {"output": LARGE})),
+                    "ran": LARGE,
+                }
+            )
         ),
-        "approval": _maybe(_object({"id": ID, "by": TEXT, "at": TIME, "policy": TEXT})),
+        "approval": _maybe(_object({"id": ID, "by": TEXT, "at": TIME, "policy": TEXT, "commit": MAYBE_TEXT})),
+        "merge": _maybe(
+            _object(
+                {
+                    "id": ID,
+                    "by": TEXT,
+                    "at": TIME,
+                    "commit": TEXT,
+                    "base": TEXT,
+                    "base_commit": TEXT,
+                    "merge": TEXT,
+                    "ident": TEXT,
+                    "when": COUNT,
+                }
+            )
+        ),
+        "setback": _maybe(
+            _object(
+                {
+                    "id": ID,
+                    "by": TEXT,
+                    "at": TIME,
+                    "reason": LARGE,
+                    "kind": {"enum": ["conflict", "gate", "base"]},
+                    "base_commit": MAYBE_TEXT,
+                    "files": _list(TEXT),
+                }
+            )
+        ),
         "end": _maybe(_object({"by": TEXT, "at": TIME, "reason": LARGE})),
         "conflicts": COUNT,
         "notes": COUNT,

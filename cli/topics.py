@@ -5,7 +5,7 @@ from __future__ import annotations
 from cli.grammar import GROUPS, SHORT_HELP, load
 from cli.output import Columns
 from domain.refusals import CODES, EXIT_MEANINGS
-from domain.task import ANY, OPEN, STATES, TRANSITIONS
+from domain.task import ANY, OPEN, STATES, TRANSITIONS, legal_commands
 
 
 def overview() -> list[str]:
@@ -46,8 +46,7 @@ def states() -> list[str]:
         table.add(row.command, from_states(row.states), row.to, row.on or "-", row.meaning)
     legal = Columns()
     for state in STATES:
-        commands = [row.command for row in TRANSITIONS if state in row.states]
-        legal.add(f"  {state}", ", ".join(commands))
+        legal.add(f"  {state}", ", ".join(legal_commands(state)))
     closing = "`undo` appends the inverse of your last event on a task, if nothing followed it."
     return [*table.lines(), "", "Legal in each state:", *legal.lines(), "", closing]
 

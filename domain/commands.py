@@ -24,11 +24,20 @@ class Spawn(NamedTuple):
     after: tuple[str, ...] = ()
 
 
+class Fork(NamedTuple):
+    """Where the work of a claim begins: the base it goes into, a commit of it, and a branch that is there already."""
+
+    base: str
+    fork: str
+    branch: str = ""
+
+
 class Start(NamedTuple):
     """Take a task that nobody holds."""
 
     actor: str
     process: Json | None = None
+    fork: Fork | None = None
 
 
 class Resume(NamedTuple):
@@ -36,6 +45,7 @@ class Resume(NamedTuple):
 
     actor: str
     process: Json | None = None
+    fork: Fork | None = None
 
 
 class Submit(NamedTuple):
@@ -45,6 +55,7 @@ class Submit(NamedTuple):
     claim: str
     evidence: str = ""
     commit: str | None = None
+    about: Json | None = None  # the fields of `task.submitted` that say where the commit is, and what was run
 
 
 class Withdraw(NamedTuple):
@@ -74,10 +85,36 @@ class Approve(NamedTuple):
     complete: bool = True
 
 
-class Merge(NamedTuple):
-    """Complete an approved task that has no commit to merge."""
+class BeginMerge(NamedTuple):
+    """Say what the base is about to become: `about` holds the fields of `task.merging`."""
 
     actor: str
+    submission: str
+    about: Json
+
+
+class FailMerge(NamedTuple):
+    """Say why approved work could not be brought in. `on` is the merging or the submission that it was about."""
+
+    actor: str
+    on: str
+    about: Json
+
+
+class Merge(NamedTuple):
+    """Complete an approved task: without a commit, with one that `found` says is in the base, or after a merging."""
+
+    actor: str
+    merging: str = ""
+    found: str = ""
+
+
+class Clean(NamedTuple):
+    """Write down that a branch was removed, and where it was."""
+
+    actor: str
+    branch: str
+    commit: str
 
 
 class Cancel(NamedTuple):
@@ -170,7 +207,10 @@ Command = (
     | Withdraw
     | Reject
     | Approve
+    | BeginMerge
+    | FailMerge
     | Merge
+    | Clean
     | Cancel
     | Fail
     | Release
@@ -193,7 +233,10 @@ EVENTS: dict[str, frozenset[str]] = {
     "Withdraw": frozenset({"task.withdrawn"}),
     "Reject": frozenset({"task.rejected"}),
     "Approve": frozenset({"task.approved"}),
+    "BeginMerge": frozenset({"task.merging"}),
+    "FailMerge": frozenset({"task.merge-failed"}),
     "Merge": frozenset({"task.merged"}),
+    "Clean": frozenset({"task.cleaned"}),
     "Cancel": frozenset({"task.cancelled"}),
     "Fail": frozenset({"task.failed"}),
     "Release": frozenset({"task.released"}),

@@ -15,7 +15,7 @@ class Key(NamedTuple):
 
     section: str
     name: str
-    kind: Literal["boolean", "bytes", "duration", "choice"]
+    kind: Literal["boolean", "bytes", "duration", "choice", "text"]
     default: str | int | bool
     meaning: str
     choices: tuple[str, ...] = ()
@@ -38,6 +38,15 @@ KEYS = (
         "30m",
         "how long an agent that never beats keeps its claim, from another host",
     ),
+    Key(
+        "git",
+        "base",
+        "text",
+        "",
+        "the branch that work goes into; empty: what the main worktree has checked out",
+    ),
+    Key("merge", "gate", "text", "", "a shell command that must pass on the merged tree; empty: none"),
+    Key("merge", "timeout", "duration", "1h", "how long the gate may take"),
     Key("store", "queue", "boolean", True, "writers take turns; false is for a single agent"),
     Key("store", "wait", "duration", "60s", "how long a command waits for its turn"),
     Key("limits", "blob", "bytes", BLOB_LIMIT, "the largest text in bytes"),
@@ -53,6 +62,9 @@ class Config:
     review_by: str = "other"
     interval: float = 10.0
     quiet: float = 1_800.0
+    base: str = ""
+    gate: str = ""
+    gate_timeout: float = 3_600.0
     queue: bool = True
     wait: float = 60.0
     blob: int = BLOB_LIMIT
@@ -97,6 +109,9 @@ def load(document: Mapping[str, Any]) -> tuple[Config, list[str]]:
             review_by=read["review", "by"],
             interval=read["liveness", "interval"],
             quiet=read["lease", "quiet"],
+            base=read["git", "base"],
+            gate=read["merge", "gate"],
+            gate_timeout=read["merge", "timeout"],
             queue=read["store", "queue"],
             wait=read["store", "wait"],
             blob=read["limits", "blob"],
@@ -109,6 +124,8 @@ def _value(key: Key, value: Any) -> Any:
     if key.kind == "boolean" and isinstance(value, bool):
         return value
     if key.kind == "bytes" and type(value) is int and 0 < value <= 2**30:
+        return value
+    if key.kind == "text" and isinstance(value, str):
         return value
     if key.kind == "choice" and value in key.choices:
         return value

@@ -13,11 +13,15 @@ from domain.blobs import preview
 from domain.commands import (
     Approve,
     Assign,
+    BeginMerge,
     Cancel,
+    Clean,
     Command,
     Edit,
     Expire,
     Fail,
+    FailMerge,
+    Fork,
     Merge,
     Note,
     Progress,
@@ -41,9 +45,11 @@ from domain.task import (
     Claim,
     Completed,
     InReview,
+    Merging,
     Submission,
     Task,
     Working,
+    acts_on,
     claim_of,
     current,
     legal_commands,
@@ -81,8 +87,14 @@ def decide(command: Command, task: Task) -> tuple[Draft, ...]:  # noqa: C901 - o
             return _reject(command, task)
         case Approve():
             return _approve(command, task)
+        case BeginMerge():
+            return _begin_merge(command, task)
+        case FailMerge():
+            return _fail_merge(command, task)
         case Merge():
             return _merge(command, task)
+        case Clean():
+            return (_draft("task.cleaned", task, {"branch": command.branch, "commit": command.commit}),)
         case Cancel():
             return _cancel(command, task)
         case Fail():
@@ -122,7 +134,7 @@ def _start(command: Start, task: Task) -> tuple[Draft, ...]:
             task=task.card.id,
             assignee=assignee,
         )
-    return (_draft("task.started", task, _given(process=command.process)),)
+    return (_draft("task.started", task, _given(process=command.process, **_forked(command.fork))),)
 
 
 def _resume(command: Resume, task: Task) -> tuple[Draft, ...]:
@@ -130,12 +142,16 @@ def _resume(command: Resume, task: Task) -> tuple[Draft, ...]:
     claim = claim_of(task)
     if claim and claim.holder != command.actor:
         raise _held(task, claim, command.actor)
-    return (_draft("task.resumed", task, _given(process=command.process)),)
+    return (_draft("task.resumed", task, _given(process=command.process, **_forked(command.fork))),)
+
+
+def _forked(fork: Fork | None) -> Json:
+    return fork._asdict() if fork else {}
 
 
 def _submit(command: Submit, task: Task) -> tuple[Draft, ...]:
     _show_claim("task.submitted", task, command.actor, command.claim)
-    payload = _given(evidence=command.evidence, commit=command.commit)
+    payload = {**_given(evidence=command.evidence, commit=command.commit), **(command.about or {})}
     return (_draft("task.submitted", task, payload, task.card.spawner),)
 
 
@@ -174,12 +190,44 @@ def _approve(command: Approve, task: Task) -> tuple[Draft, ...]:
     return (approved, Draft("task.merged", {}, {"submission": submission.id}))
 
 
+def _begin_merge(command: BeginMerge, task: Task) -> tuple[Draft, ...]:
+    _require("task.merging", task)
+    _same_submission(command.submission, task)
+    return (_draft("task.merging", task, command.about),)
+
+
+def _fail_merge(command: FailMerge, task: Task) -> tuple[Draft, ...]:
+    _require("task.merge-failed", task)
+    _same_merging(command.on, task)
+    claim = claim_of(task)
+    return (_draft("task.merge-failed", task, command.about, claim.holder if claim else "*"),)
+
+
 def _merge(command: Merge, task: Task) -> tuple[Draft, ...]:
-    del command
     if isinstance(task, Completed):
         return ()
     _require("task.merged", task)
-    return (_draft("task.merged", task, {}),)
+    if isinstance(task, Merging):
+        _same_merging(command.merging, task)
+        merge = task.merge
+        payload = {"commit": merge.commit, "base": merge.base, "merge": merge.merge}
+        return (_draft("task.merged", task, payload),)
+    submission = submission_of(task)
+    commit, base = (submission.commit, (submission.code or {}).get("base")) if submission else (None, None)
+    if commit and command.found != commit:
+        message = f"{task.card.id} has a commit, {commit[:12]}, which is not in {base or 'its base'} yet"
+        hint = f"`crewlog merge {task.card.id}` in its git repository brings it in."
+        raise Refusal("absent-commit", message, hint, task=task.card.id, commit=commit)
+    return (_draft("task.merged", task, _given(commit=commit, base=base)),)
+
+
+def _same_merging(shown: str, task: Task) -> None:
+    """A compare-and-set on the merging, or on the submission while none is open."""
+    wanted = current(task, "merging") or current(task, "submission")
+    if shown != wanted:
+        message = f"{task.card.id} is {task.state}: another merge of it began or ended meanwhile"
+        hint = f"Look again: `crewlog show {task.card.id}`."
+        raise Refusal("stale-review", message, hint, task=task.card.id)
 
 
 def _cancel(command: Cancel, task: Task) -> tuple[Draft, ...]:
@@ -316,7 +364,7 @@ _INVERSE: dict[str, Callable[[Undo, Task], Draft | None]] = {
 
 
 def _draft(event: str, task: Task, payload: Json, to: str = "*") -> Draft:
-    on = BY_EVENT[event].on
+    on = acts_on(BY_EVENT[event], task)
     return Draft(event, payload, {on: current(task, on)} if on else {}, to)
 
 
@@ -331,10 +379,10 @@ def _require(event: str, task: Task) -> None:
         return
     claim = claim_of(task)
     holder = f", held by {claim.holder} since {claim.since}" if claim else ""
-    legal = legal_commands(task.state)
+    legal, command = legal_commands(task.state), row.command.partition(" (")[0]
     raise Refusal(
         "wrong-state",
-        f"{task.card.id} is {task.state}{holder}; {row.command} needs {' or '.join(_ordered(row.states))}",
+        f"{task.card.id} is {task.state}{holder}; {command} needs {' or '.join(_ordered(row.states))}",
         f"Legal now: {', '.join(legal)}.",
         task=task.card.id,
         state=task.state,
@@ -344,7 +392,7 @@ def _require(event: str, task: Task) -> None:
 
 
 def _ordered(states: frozenset[str]) -> list[str]:
-    order = (Assigned.state, Working.state, InReview.state, Approved.state)
+    order = (Assigned.state, Working.state, InReview.state, Approved.state, Merging.state)
     return sorted(states, key=lambda state: (order.index(state) if state in order else len(order), state))
 
 

@@ -51,6 +51,9 @@ CODES = {
     "bad-name": Code(Exit.USAGE, False, "a name outside [a-z0-9][a-z0-9._-]{0,63}"),
     "bad-value": Code(Exit.USAGE, False, "an argument outside its limits"),
     "not-found": Code(Exit.NOT_FOUND, False, "nothing has this id or name"),
+    "absent-commit": Code(
+        Exit.NOT_FOUND, True, "the commit is not in this repository, or not in the base yet"
+    ),
     "ambiguous": Code(Exit.NOT_FOUND, False, "several things have this prefix or slug; details lists them"),
     "wrong-state": Code(Exit.REFUSED, False, "the task's state does not allow this command"),
     "not-assignee": Code(Exit.REFUSED, False, "the task is assigned to another name"),
@@ -58,12 +61,21 @@ CODES = {
     "not-allowed": Code(Exit.REFUSED, False, "only someone else may do this"),
     "own-approval": Code(Exit.REFUSED, False, "nobody approves their own work"),
     "cannot-undo": Code(Exit.REFUSED, False, "the last event is not yours, or has no inverse"),
+    "dirty": Code(Exit.REFUSED, False, "uncommitted changes are in the way; details lists them"),
+    "empty-branch": Code(Exit.REFUSED, False, "the branch has no commit that its base has not"),
+    "gate-failed": Code(Exit.REFUSED, False, "the merge gate failed on the merged tree"),
+    "base-behind": Code(Exit.REFUSED, False, "the base has not what its upstream has: pull first"),
+    "not-a-branch": Code(Exit.REFUSED, False, "work goes from a branch into a branch, and this is none"),
     "too-large": Code(Exit.REFUSED, False, "a field, an event or a blob is over its limit"),
     "secret": Code(Exit.REFUSED, False, "the text looks like it holds a key or a password"),
     "unknown-type": Code(Exit.REFUSED, False, "the stream holds events of a newer crewlog"),
     "held": Code(Exit.CONFLICT, False, "someone holds the task"),
     "stale-claim": Code(Exit.CONFLICT, False, "the claim is no longer current"),
     "stale-review": Code(Exit.CONFLICT, False, "the submission you reviewed was replaced"),
+    "branch-moved": Code(Exit.CONFLICT, False, "the branch moved since the work was handed in"),
+    "merge-conflict": Code(
+        Exit.CONFLICT, False, "the work and its base changed the same lines; details lists the files"
+    ),
     "key-reuse": Code(Exit.CONFLICT, False, "the idempotency key belongs to another command"),
     "no-store": Code(Exit.STORE, False, "no store here; `crewlog init` makes one"),
     "newer-store": Code(Exit.STORE, False, "the store was written by a newer crewlog"),
@@ -73,6 +85,8 @@ CODES = {
     "unsafe-store": Code(
         Exit.STORE, False, "the store belongs to someone else or is reached through a symlink"
     ),
+    "git": Code(Exit.STORE, False, "git is missing, too old, or could not do what was asked"),
+    "git-busy": Code(Exit.STORE, True, "another git command is at work there"),
     "corrupt": Code(Exit.CORRUPT, False, "stored data fails its check"),
     "nothing-yet": Code(Exit.NOTHING_YET, True, "nothing to do yet"),
     "interrupted": Code(Exit.INTERNAL, True, "stopped by a signal"),

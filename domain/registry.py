@@ -18,6 +18,9 @@ TITLE_LIMIT = 500
 LINE_TEXT_LIMIT = 500
 LABELS_LIMIT = 32
 LINKS_LIMIT = 64
+BRANCH_LIMIT = 255
+PATHS_LIMIT = 64
+PATH_LIMIT = 1_024
 PRIORITY_LAST = 9
 PRIORITY_DEFAULT = 2
 PREVIEW = 480
@@ -50,6 +53,7 @@ class EventType(NamedTuple):
     on: tuple[str, ...] = ()
     who: str = "anyone"
     to: str = "*"
+    instead: str = ""  # what it acts on while a merging is open
 
 
 _REASON = Field("reason", "text", BLOB_LIMIT, "why")
@@ -60,6 +64,21 @@ _SLUG = Field("slug", "slug", 64, "an alias that people type; need not be unique
 _ASSIGNEE = Field("assignee", "name", 64, "who shall do it; null: anyone", nullable=True)
 _PROCESS = Field("process", "object", 8, "the session process: pid, started, boot, namespace, host")
 _COMMIT = Field("commit", "line", 64, "the commit that holds the work")
+_BRANCH = Field("branch", "line", BRANCH_LIMIT, "the branch that the work is on")
+_BASE = Field("base", "line", BRANCH_LIMIT, "the branch that the work goes into")
+_BASE_COMMIT = Field("base_commit", "line", 64, "where the base was")
+_MERGE = Field("merge", "line", 64, "the merge commit")
+_COUNT = Field("count", "integer", 2**53 - 1, "how many")
+_GATE = (
+    Field("gate", "text", BLOB_LIMIT, "the command that was run on the merged tree"),
+    _COUNT._replace(name="gate_exit", meaning="its exit code; 128 + N: ended by signal N"),
+    Field("gate_output", "text", BLOB_LIMIT, "the end of its output"),
+)
+_FORKED = (
+    _BRANCH._replace(meaning="the branch of the work, where it is not `crew/<task>-<8 of this id>`"),
+    _BASE,
+    Field("fork", "line", 64, "the commit that the branch begins at; without it there is no branch"),
+)
 
 TASK_TYPES = (
     EventType(
@@ -81,7 +100,7 @@ TASK_TYPES = (
         "task.started",
         "task",
         "Someone took the task. The id of this event is the claim.",
-        (_PROCESS,),
+        (_PROCESS, *_FORKED),
         ("attempt",),
         "the assignee; anyone where there is none",
     ),
@@ -89,7 +108,7 @@ TASK_TYPES = (
         "task.resumed",
         "task",
         "The holder's name took a new claim; the old one is stale. The id of this event is the claim.",
-        (_PROCESS,),
+        (_PROCESS, *_FORKED),
         ("claim",),
         "the holder's name",
     ),
@@ -97,7 +116,22 @@ TASK_TYPES = (
         "task.submitted",
         "task",
         "The holder says that the work is done. The id of this event is the submission.",
-        (Field("evidence", "text", BLOB_LIMIT, "why one may believe it"), _COMMIT),
+        (
+            Field("evidence", "text", BLOB_LIMIT, "why one may believe it"),
+            _COMMIT,
+            _BRANCH,
+            _BASE,
+            _BASE_COMMIT._replace(meaning="where the work left the base"),
+            _COUNT._replace(name="commits", meaning="how many commits are on the branch and not in the base"),
+            _COUNT._replace(name="files", meaning="how many files they change"),
+            _COUNT._replace(name="added", meaning="lines added"),
+            _COUNT._replace(name="removed", meaning="lines removed"),
+            _COUNT._replace(name="uncommitted", meaning="changes that were left out, with `--allow-dirty`"),
+            Field("check", "text", BLOB_LIMIT, "the command that `--check` ran in the worktree"),
+            _COUNT._replace(name="check_exit", meaning="its exit code; 128 + N: ended by signal N"),
+            Field("check_output", "text", BLOB_LIMIT, "the end of its output"),
+            Field("ran", "text", BLOB_LIMIT, "what the holder states to have run; nobody looked"),
+        ),
         ("claim",),
         "the holder",
         "the spawner",
@@ -132,11 +166,52 @@ TASK_TYPES = (
         "anyone but the holder, an earlier holder of this attempt and the submitter",
     ),
     EventType(
+        "task.merging",
+        "task",
+        "The merge commit is built and about to become the base. Until `task.merged` or `task.merge-failed` nothing else "
+        "happens to the task; `merge` finishes it after a crash.",
+        (
+            _COMMIT._replace(required=True),
+            _BASE._replace(required=True),
+            _BASE_COMMIT._replace(required=True),
+            _MERGE._replace(required=True),
+            Field(
+                "ident", "line", LINE_TEXT_LIMIT, "author and committer of the merge commit", required=True
+            ),
+            Field("when", "integer", 2**53 - 1, "its time: seconds since 1970, UTC", required=True),
+            *_GATE,
+        ),
+        ("submission",),
+    ),
+    EventType(
         "task.merged",
         "task",
-        "The approved work is in: the task is COMPLETED.",
-        (_COMMIT,),
+        "The approved work is in: the task is COMPLETED. Without `merge` there was nothing to merge.",
+        (_COMMIT, _BASE, _MERGE),
         ("submission",),
+        instead="merging",
+    ),
+    EventType(
+        "task.merge-failed",
+        "task",
+        "The approved work could not be brought in; it stays approved.",
+        (
+            _REASON._replace(required=True),
+            Field("kind", "line", 16, "`conflict`, `gate`, `base`: what was in the way", required=True),
+            _BASE,
+            _BASE_COMMIT,
+            Field("files", "paths", PATHS_LIMIT, "what conflicts, at most so many"),
+            *_GATE,
+        ),
+        ("submission",),
+        to="the holder",
+        instead="merging",
+    ),
+    EventType(
+        "task.cleaned",
+        "task",
+        "A branch of an attempt that was given up was removed. Its commits stay: `refs/crewlog/<task>/<commit>`.",
+        (_BRANCH._replace(required=True), _COMMIT._replace(required=True, meaning="where it was")),
     ),
     EventType("task.cancelled", "task", "The task is no longer wanted.", (_REASON,), ("attempt",)),
     EventType(
@@ -332,7 +407,7 @@ def check_payload(type_name: str, payload: Json, on: Json) -> None:
     kind = EVENT_TYPES.get(type_name)
     if kind is None:
         raise Refusal("unknown-type", f"unknown event type {type_name[:80]!r}")
-    if set(on) != set(kind.on):
+    if set(on) not in (set(kind.on), {kind.instead}):
         raise Refusal("bad-value", f"{type_name} must act on {', '.join(kind.on) or 'nothing'}")
     fields = {field.name: field for field in kind.fields}
     for name in payload:
@@ -362,7 +437,7 @@ def _problem(field: Field, value: object) -> str:
     if field.kind == "object":
         small = isinstance(value, dict) and len(cast("Json", value)) <= field.limit
         return "" if small else f"must be an object of at most {field.limit} members"
-    if field.kind in ("labels", "tasks"):
+    if field.kind in ("labels", "tasks", "paths"):
         return _list_problem(field, value)
     if field.kind == "text" and isinstance(value, dict):
         return "" if is_blob(cast("Json", value)) else "is no blob reference"
@@ -393,8 +468,9 @@ def _list_problem(field: Field, value: object) -> str:
         return f"has {len(items)} members; the limit is {field.limit}"
     if field.kind == "tasks" and not all(isinstance(item, str) and is_task_id(item) for item in items):
         return "must hold task ids"
-    if not all(isinstance(item, str) and 0 < len(item) <= LABEL_LIMIT for item in items):
-        return f"must hold texts of 1 to {LABEL_LIMIT} characters"
+    longest = PATH_LIMIT if field.kind == "paths" else LABEL_LIMIT
+    if not all(isinstance(item, str) and 0 < len(item) <= longest for item in items):
+        return f"must hold texts of 1 to {longest} characters"
     return ""
 
 

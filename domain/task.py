@@ -14,13 +14,16 @@ import orjson
 from domain.event import Event, Json
 from domain.registry import PRIORITY_DEFAULT
 
-FOLD = 1
+FOLD = 2
 
 ASSIGNED, WORKING, IN_REVIEW, APPROVED = "ASSIGNED", "WORKING", "IN_REVIEW", "APPROVED"
-COMPLETED, CANCELLED, FAILED = "COMPLETED", "CANCELLED", "FAILED"
-STATES = (ASSIGNED, WORKING, IN_REVIEW, APPROVED, COMPLETED, CANCELLED, FAILED)
+MERGING, COMPLETED, CANCELLED, FAILED = "MERGING", "COMPLETED", "CANCELLED", "FAILED"
+STATES = (ASSIGNED, WORKING, IN_REVIEW, APPROVED, MERGING, COMPLETED, CANCELLED, FAILED)
 ANY = frozenset(STATES)
 OPEN = ANY - {COMPLETED, CANCELLED}
+
+# Branches that are made for claims.
+BRANCHES = "crew/"
 
 # An attempt that lost this many holders without a submission is given up.
 STRIKES = 3
@@ -53,23 +56,36 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who holds the task. `id` is the fencing token: the id of the event that made it."""
+    """Who holds the task. `id` is the fencing token: the id of the event that made it.
+
+    `branch`, `base` and `fork` (the commit that the branch begins at) are None for work without a branch.
+    """
 
     id: str
     holder: str
     since: str
     process: Json | None
+    branch: str | None = None
+    base: str | None = None
+    fork: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What the holder handed in; `id` is that event's."""
+    """What the holder handed in; `id` is that event's.
+
+    `code` says where the commit is and how much it changes, `check` what was run and came out, `ran` what the holder
+    states to have run.
+    """
 
     id: str
     by: str
     at: str
     evidence: Text
     commit: str | None
+    code: Json | None = None
+    check: Json | None = None
+    ran: Text = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +96,35 @@ class Approval:
     by: str
     at: str
     policy: str
+    commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """A merging that is open; `id` is that event's. From the rest the merge commit can be built again, to the byte."""
+
+    id: str
+    by: str
+    at: str
+    commit: str
+    base: str
+    base_commit: str
+    merge: str
+    ident: str
+    when: int
+
+
+@dataclass(frozen=True, slots=True)
+class Setback:
+    """Why the last merging came to nothing. `kind` is `conflict`, `gate` or `base`."""
+
+    id: str
+    by: str
+    at: str
+    reason: Text
+    kind: str
+    base_commit: str | None
+    files: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +166,26 @@ class InReview:
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """Accepted; waits to be merged."""
+    """Accepted; waits to be merged. `setback` says why the last try came to nothing."""
 
     state: ClassVar[str] = APPROVED
     card: Card
     claim: Claim
     submission: Submission
     approval: Approval
+    setback: Setback | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Merging:
+    """Its merge commit is built; the base may have it already or not."""
+
+    state: ClassVar[str] = MERGING
+    card: Card
+    claim: Claim
+    submission: Submission
+    approval: Approval
+    merge: Merge
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +218,7 @@ class Failed:
     end: End
 
 
-Task = Assigned | Working | InReview | Approved | Completed | Cancelled | Failed
+Task = Assigned | Working | InReview | Approved | Merging | Completed | Cancelled | Failed
 
 
 class Transition(NamedTuple):
@@ -219,8 +277,31 @@ TRANSITIONS = (
         "submission",
         "accept someone else's work",
     ),
-    Transition("merge", "task.merged", frozenset({APPROVED}), COMPLETED, "submission", "bring it in"),
-    Transition("cancel", "task.cancelled", OPEN, CANCELLED, "attempt", "it is no longer wanted"),
+    Transition(
+        "merge (begin)",
+        "task.merging",
+        frozenset({APPROVED}),
+        MERGING,
+        "submission",
+        "build the merge commit, once the gate has passed",
+    ),
+    Transition(
+        "merge",
+        "task.merged",
+        frozenset({APPROVED, MERGING}),
+        COMPLETED,
+        "submission, or merging",
+        "bring it in, or finish that after a crash",
+    ),
+    Transition(
+        "merge (failed)",
+        "task.merge-failed",
+        frozenset({APPROVED, MERGING}),
+        APPROVED,
+        "submission, or merging",
+        "a conflict, a gate that fails, a base that moved",
+    ),
+    Transition("cancel", "task.cancelled", OPEN - {MERGING}, CANCELLED, "attempt", "it is no longer wanted"),
     Transition("fail", "task.failed", frozenset({WORKING}), FAILED, "claim", "give up, with a reason"),
     Transition(
         "release",
@@ -246,6 +327,7 @@ TRANSITIONS = (
     ),
     Transition("edit", "task.edited", ANY, "the same", "", "change title, body, priority, slug or labels"),
     Transition("note", "task.noted", ANY, "the same", "", "write something down"),
+    Transition("cleanup", "task.cleaned", ANY, "the same", "", "remove a branch that was given up"),
     Transition("progress", "task.progressed", frozenset({WORKING}), "the same", "claim", "say how far it is"),
 )
 BY_EVENT = {row.event: row for row in TRANSITIONS}
@@ -257,25 +339,33 @@ class IllegalEventError(Exception):
 
 def claim_of(task: Task) -> Claim | None:
     """The current claim, if somebody holds the task."""
-    return task.claim if isinstance(task, Working | InReview | Approved) else None
+    return task.claim if isinstance(task, Working | InReview | Approved | Merging) else None
 
 
 def submission_of(task: Task) -> Submission | None:
     """The current submission, if there is one to judge."""
-    return task.submission if isinstance(task, InReview | Approved) else None
+    return task.submission if isinstance(task, InReview | Approved | Merging) else None
+
+
+def acts_on(row: Transition, task: Task) -> str:
+    """What an event of this row acts on in this state; "" for nothing."""
+    on, _, while_merging = row.on.partition(", or ")
+    return while_merging if while_merging and isinstance(task, Merging) else on
 
 
 def current(task: Task, what: str) -> str:
-    """The id that an event acting on `attempt`, `claim` or `submission` must name now, or ""."""
+    """The id that an event acting on `attempt`, `claim`, `submission` or `merging` must name now, or ""."""
     if what == "attempt":
         return task.card.attempt
+    if what == "merging":
+        return task.merge.id if isinstance(task, Merging) else ""
     holding = claim_of(task) if what == "claim" else submission_of(task)
     return holding.id if holding else ""
 
 
 def legal_commands(state: str) -> list[str]:
     """The commands that the table allows in this state."""
-    return [row.command for row in TRANSITIONS if state in row.states]
+    return [row.command for row in TRANSITIONS if state in row.states and "(" not in row.command]
 
 
 def evolve(task: Task | None, event: Event) -> Task:
@@ -287,7 +377,8 @@ def evolve(task: Task | None, event: Event) -> Task:
     row = BY_EVENT.get(event.type)
     if task is None or row is None or task.state not in row.states:
         raise IllegalEventError(event.id)
-    if row.on and event.on.get(row.on) != current(task, row.on):
+    on = acts_on(row, task)
+    if on and event.on.get(on) != current(task, on):
         raise IllegalEventError(event.id)
     return _next(task, event)
 
@@ -299,7 +390,7 @@ def _next(task: Task, event: Event) -> Task:  # noqa: C901 - one case an event
         case "task.started", Assigned():
             return Working(_held_by(card, event.sender), _claim(event))
         case "task.resumed", Working():
-            return Working(card, _claim(event))
+            return Working(card, _claim(event, task.claim))
         case "task.submitted", Working() | InReview() | Approved():
             return InReview(replace(card, strikes=0), task.claim, _submission(event))
         case "task.withdrawn", InReview():
@@ -309,9 +400,13 @@ def _next(task: Task, event: Event) -> Task:  # noqa: C901 - one case an event
                 return Assigned(replace(card, assignee=payload["assignee"]))
             return Working(card, task.claim)
         case "task.approved", InReview():
-            approval = Approval(event.id, event.sender, event.ts, payload["policy"])
+            approval = Approval(event.id, event.sender, event.ts, payload["policy"], payload.get("commit"))
             return Approved(card, task.claim, task.submission, approval)
-        case "task.merged", Approved():
+        case "task.merging", Approved():
+            return Merging(card, task.claim, task.submission, task.approval, _merge(event))
+        case "task.merge-failed", Approved() | Merging():
+            return Approved(card, task.claim, task.submission, task.approval, _setback(event))
+        case "task.merged", Approved() | Merging():
             return Completed(card, task.claim, task.submission, task.approval, _end(event))
         case "task.cancelled", _:
             return Cancelled(card, _end(event))
@@ -332,6 +427,8 @@ def _next(task: Task, event: Event) -> Task:  # noqa: C901 - one case an event
             return replace(task, card=_edited(card, payload))
         case "task.noted", _:
             return replace(task, card=replace(card, notes=card.notes + 1))
+        case "task.cleaned", _:
+            return replace(task, card=card)
         case "task.progressed", _:
             return replace(task, card=replace(card, progress={**payload, "at": event.ts}))
         case _:
@@ -365,13 +462,49 @@ def _held_by(card: Card, name: str) -> Card:
     return card if name in card.holders else replace(card, holders=(*card.holders, name))
 
 
-def _claim(event: Event) -> Claim:
-    return Claim(event.id, event.sender, event.ts, event.payload.get("process"))
+def branch_of(event: Event) -> str | None:
+    """The branch that a claim's own event began, if it began one."""
+    if "fork" not in event.payload:
+        return None
+    stated: str | None = event.payload.get("branch")
+    return stated or own_branch(event.subject, event.id)
+
+
+def own_branch(task: str, claim: str) -> str:
+    """The branch that is made for a claim."""
+    return f"{BRANCHES}{task}-{claim[:8]}"
+
+
+def _claim(event: Event, before: Claim | None = None) -> Claim:
+    """The claim that the event made; resumed without a branch of its own it goes on with the one from before."""
+    payload = event.payload
+    about = (branch_of(event), payload.get("base"), payload.get("fork"))
+    if before and about[0] is None:
+        about = (before.branch, before.base, before.fork)
+    return Claim(event.id, event.sender, event.ts, payload.get("process"), *about)
+
+
+_CODE = ("branch", "base", "base_commit", "commits", "files", "added", "removed", "uncommitted")
+_CHECK = {"check": "command", "check_exit": "exit", "check_output": "output"}
 
 
 def _submission(event: Event) -> Submission:
     payload = event.payload
-    return Submission(event.id, event.sender, event.ts, payload.get("evidence", ""), payload.get("commit"))
+    code = {name: payload[name] for name in _CODE if name in payload}
+    check = {name: payload[field] for field, name in _CHECK.items() if field in payload}
+    said = (payload.get("evidence", ""), payload.get("commit"), code or None, check or None)
+    return Submission(event.id, event.sender, event.ts, *said, ran=payload.get("ran", ""))
+
+
+def _merge(event: Event) -> Merge:
+    fields = ("commit", "base", "base_commit", "merge", "ident", "when")
+    return Merge(event.id, event.sender, event.ts, *(event.payload[name] for name in fields))
+
+
+def _setback(event: Event) -> Setback:
+    payload = event.payload
+    said = (payload["reason"], payload["kind"], payload.get("base_commit"))
+    return Setback(event.id, event.sender, event.ts, *said, files=tuple(payload.get("files", ())))
 
 
 def _end(event: Event) -> End:
@@ -394,12 +527,15 @@ def _edited(card: Card, payload: Json) -> Card:
 
 
 _CLASSES: dict[str, type[Any]] = {
-    kind.state: kind for kind in (Assigned, Working, InReview, Approved, Completed, Cancelled, Failed)
+    kind.state: kind
+    for kind in (Assigned, Working, InReview, Approved, Merging, Completed, Cancelled, Failed)
 }
 _PARTS: dict[str, type[Any]] = {
     "claim": Claim,
     "submission": Submission,
     "approval": Approval,
+    "merge": Merge,
+    "setback": Setback,
     "end": End,
 }
 _TUPLES = ("labels", "after", "holders")
@@ -418,6 +554,14 @@ def load(data: bytes) -> Task:
     card = document.pop("card")
     for name in _TUPLES:
         card[name] = tuple(card[name])
-    parts = {name: _PARTS[name](**value) for name, value in document.items()}
+    parts = {name: _part(name, value) for name, value in document.items()}
     task: Task = kind(card=Card(**card), **parts)
     return task
+
+
+def _part(name: str, fields: Json | None) -> Any:
+    if fields is None:
+        return None
+    if name == "setback":
+        fields["files"] = tuple(fields["files"])
+    return _PARTS[name](**fields)

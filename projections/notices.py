@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from domain.log import Stored
 
 REASON = 120
+# News also where one did it oneself: from another session, or by a command that meant well.
+_ALSO_ONES_OWN = frozenset({"task.resumed", "task.merge-failed"})
 _TAKING = frozenset({"task.started", "task.resumed"})
 _ENDING = frozenset({"task.cancelled", "task.expired", "task.released", "task.failed", "task.merged"})
 
@@ -89,7 +91,7 @@ def _told(event: Event, holder: str | None) -> list[tuple[str, str]]:
     """Whom the event is news for, and what they are told."""
     told: list[tuple[str, str]] = []
     text = _sentence(event)
-    if holder and text and (holder != event.sender or event.type == "task.resumed"):
+    if holder and text and (holder != event.sender or event.type in _ALSO_ONES_OWN):
         told.append((holder, text))
     assignee = event.payload.get("assignee")
     if event.type == "task.rejected" and assignee and assignee != event.sender:
@@ -106,6 +108,7 @@ def _sentence(event: Event) -> str:
         "task.resumed": "was resumed by another session of yours: the old claim is stale",
         "task.expired": "was taken from you, since you gave no sign of life",
         "task.approved": f"was approved by {event.sender}",
+        "task.merge-failed": "could not be merged",
         "task.released": f"was released by {event.sender}: your claim is stale",
     }.get(event.type)
     return f"{event.subject} {what}{_reason(event)}" if what else ""

@@ -95,6 +95,9 @@ def _not_found(text: str) -> Refusal:
     return Refusal("not-found", f"no task has the id or slug {text[:80]!r}", hint, given=text[:200])
 
 
+_PARTS = ("submission", "approval", "merge", "setback", "end")
+
+
 def full(connection: sqlite3.Connection, task_id: str) -> Row:
     """Everything about one task, as `show` answers it. Texts may be `{"blob": …, "preview": …}`.
 
@@ -106,10 +109,7 @@ def full(connection: sqlite3.Connection, task_id: str) -> Row:
         raise _not_found(task_id)
     task = machine.load(row[0])
     card, claim = task.card, claim_of(task)
-    parts: Json = {
-        name: asdict(part) for name in ("submission", "approval", "end") if (part := _part(task, name))
-    }
-    submission: Json = parts.get("submission", {})
+    parts: Json = {name: asdict(part) for name in _PARTS if (part := getattr(task, name, None))}
     return {
         "id": card.id,
         "slug": card.slug,
@@ -126,9 +126,7 @@ def full(connection: sqlite3.Connection, task_id: str) -> Row:
         "blocks": _blocks(connection, task),
         "blocked_by": [blocker for blocker, _ in _blockers(connection, task_id)],
         "after": list(card.after),
-        "branch": None,
-        "base": None,
-        "commit": submission.get("commit"),
+        **_code(task, parts.get("submission")),
         "spawner": card.spawner,
         "created": card.created,
         "updated": card.updated,
@@ -136,6 +134,8 @@ def full(connection: sqlite3.Connection, task_id: str) -> Row:
         "strikes": card.strikes,
         "submission": parts.get("submission"),
         "approval": parts.get("approval"),
+        "merge": parts.get("merge"),
+        "setback": parts.get("setback"),
         "end": _end(parts),
         "conflicts": 0,
         "notes": card.notes,
@@ -143,8 +143,15 @@ def full(connection: sqlite3.Connection, task_id: str) -> Row:
     }
 
 
-def _part(task: Task, name: str) -> Any:
-    return getattr(task, name, None)
+def _code(task: Task, submission: Json | None) -> Row:
+    """Where the code is: as it was handed in, else as the claim began it."""
+    claim = getattr(task, "claim", None)
+    handed_in: Json = (submission or {}).get("code") or {}
+    return {
+        "branch": handed_in.get("branch") or (claim.branch if claim else None),
+        "base": handed_in.get("base") or (claim.base if claim else None),
+        "commit": (submission or {}).get("commit"),
+    }
 
 
 def _end(parts: Json) -> Json | None:

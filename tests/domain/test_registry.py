@@ -12,6 +12,8 @@ from domain.registry import (
     EVENT_TYPES,
     LABELS_LIMIT,
     LINKS_LIMIT,
+    PATH_LIMIT,
+    PATHS_LIMIT,
     TASK_TYPES,
     EventType,
     Field,
@@ -33,6 +35,7 @@ GOOD: dict[str, list[Any]] = {
     "object": [{}, {"pid": 17}],
     "labels": [[], ["bug"], ["x" * 64], [f"l{number}" for number in range(LABELS_LIMIT)]],
     "tasks": [[], ["t-abcdefgh"], ["t-abcdefgh"] * LINKS_LIMIT],
+    "paths": [[], ["src/größe x.py"], ["x" * PATH_LIMIT], ["x"] * PATHS_LIMIT],
 }
 BAD: dict[str, list[Any]] = {
     "line": [1, None, [], {}, "a\nb", "a\x00", "\x7f", "\x1b[31m", "a\x85b", "a\u2028b", "a\u2029b", " ", ""],
@@ -43,6 +46,7 @@ BAD: dict[str, list[Any]] = {
     "boolean": [0, 1, "true", None],
     "object": [None, [], "x"],
     "labels": [None, "x", {}, [1], [""], ["x" * 65], ["x"] * (LABELS_LIMIT + 1)],
+    "paths": [None, "x", {}, [1], [""], ["x" * (PATH_LIMIT + 1)], ["x"] * (PATHS_LIMIT + 1)],
     "tasks": [None, "t-abcdefgh", [1], [""], ["../x"], ["fix-login"], ["t-abcdefgh"] * (LINKS_LIMIT + 1)],
 }
 
@@ -184,4 +188,6 @@ def test_the_registry_and_the_task_machine_know_the_same_events() -> None:
 
 @pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.name) for kind in TASK_TYPES])
 def test_the_registry_and_the_task_machine_agree_on_what_an_event_acts_on(kind: EventType) -> None:
-    assert kind.on == ((BY_EVENT[kind.name].on,) if BY_EVENT[kind.name].on else ())
+    on, _, while_merging = BY_EVENT[kind.name].on.partition(", or ")
+    assert kind.on == ((on,) if on else ())
+    assert kind.instead == while_merging

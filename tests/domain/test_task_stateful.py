@@ -12,11 +12,14 @@ from domain import task
 from domain.commands import (
     Approve,
     Assign,
+    BeginMerge,
     Cancel,
+    Clean,
     Command,
     Edit,
     Expire,
     Fail,
+    FailMerge,
     Merge,
     Note,
     Progress,
@@ -33,7 +36,7 @@ from domain.decide import decide
 from domain.event import Event, check
 from domain.refusals import CODES, Refusal
 from domain.task import BY_EVENT, TRANSITIONS, Task, claim_of, submission_of
-from tests.support.streams import COMMIT, Stream
+from tests.support.streams import COMMIT, CONFLICT, MERGING, Stream
 
 ACTORS = st.sampled_from(["ada", "bob", "cyd", "zoe"])
 TEXTS = st.sampled_from(["", "because", "x" * 5_000, "größer\n"])
@@ -46,6 +49,7 @@ class Crew(RuleBasedStateMachine):
     stream: Stream
     claims: list[str]
     submissions: list[str]
+    mergings: list[str]
     refusals: list[Refusal]
 
     @initialize(assignee=st.none() | ACTORS, labels=st.lists(st.sampled_from("abc"), unique=True))
@@ -54,6 +58,7 @@ class Crew(RuleBasedStateMachine):
         self.refusals = []
         self.claims = ["", "f" * 64]
         self.submissions = ["", "f" * 64]
+        self.mergings = ["", "f" * 64]
 
     def attempt(self, command: Command) -> None:
         before = self.stream.state
@@ -95,6 +100,18 @@ class Crew(RuleBasedStateMachine):
             self.claims.append(event.id)
         if event.type == "task.submitted":
             self.submissions.append(event.id)
+        if event.type == "task.merging":
+            self.mergings.append(event.id)
+        if before.state == task.MERGING:
+            assert event.type in {
+                "task.merged",
+                "task.merge-failed",
+                "task.edited",
+                "task.noted",
+                "task.cleaned",
+            }
+        if event.type == "task.merged" and (handed_in := submission_of(before)) and handed_in.commit:
+            assert getattr(command, "found", "") == handed_in.commit or before.state == task.MERGING
 
     def holders_of_attempt(self, attempt: str) -> set[str]:
         events = self.stream.events
@@ -130,9 +147,22 @@ class Crew(RuleBasedStateMachine):
     def approve(self, actor: str, data: st.DataObject, complete: bool) -> None:
         self.attempt(Approve(actor, "other", data.draw(st.sampled_from(self.submissions)), complete=complete))
 
+    @rule(actor=ACTORS, data=st.data())
+    def begin_merge(self, actor: str, data: st.DataObject) -> None:
+        self.attempt(BeginMerge(actor, data.draw(st.sampled_from(self.submissions)), MERGING))
+
+    @rule(actor=ACTORS, data=st.data())
+    def fail_merge(self, actor: str, data: st.DataObject) -> None:
+        on = data.draw(st.sampled_from([*self.submissions, *self.mergings]))
+        self.attempt(FailMerge(actor, on, CONFLICT))
+
+    @rule(actor=ACTORS, data=st.data(), found=st.sampled_from(["", COMMIT]))
+    def merge(self, actor: str, data: st.DataObject, found: str) -> None:
+        self.attempt(Merge(actor, data.draw(st.sampled_from(self.mergings)), found))
+
     @rule(actor=ACTORS)
-    def merge(self, actor: str) -> None:
-        self.attempt(Merge(actor))
+    def clean(self, actor: str) -> None:
+        self.attempt(Clean(actor, "crew/t-aaaaaaaa-0123abcd", COMMIT))
 
     @rule(actor=ACTORS, reason=TEXTS)
     def cancel(self, actor: str, reason: str) -> None:
@@ -211,7 +241,8 @@ class Crew(RuleBasedStateMachine):
 
 
 def test_every_command_of_the_table_is_among_the_rules() -> None:
-    names = {"done": "submit", "done --withdraw": "withdraw"}
+    names = {"done": "submit", "done --withdraw": "withdraw", "cleanup": "clean"}
+    names |= {"merge (begin)": "begin_merge", "merge (failed)": "fail_merge"}
 
     assert {names.get(row.command, row.command) for row in TRANSITIONS[1:]} <= set(vars(Crew))
 

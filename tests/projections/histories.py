@@ -14,10 +14,12 @@ from domain import event, task
 from domain.commands import (
     Approve,
     Assign,
+    BeginMerge,
     Cancel,
     Command,
     Edit,
     Fail,
+    FailMerge,
     Merge,
     Note,
     Progress,
@@ -35,12 +37,12 @@ from domain.draft import Draft
 from domain.event import Event
 from domain.log import Log, Transaction
 from domain.refusals import Refusal
-from domain.task import Task, claim_of
+from domain.task import Task, claim_of, current
 from tests.support.stores import SqliteStore
+from tests.support.streams import COMMIT, CONFLICT, MERGING
 
 ACTORS = ("ada", "bob", "eve", "zoe")
 LABELS = ("hold", "type:bug", "type:doc", "area.ui")
-COMMIT = "c0ffee" * 6 + "c0ff"
 
 
 class Step(NamedTuple):
@@ -66,7 +68,21 @@ VERBS = (
         "withdraw",
         "reject",
     ),
-    *("merge", "cancel", "fail", "release", "retry", "assign", "edit", "note", "progress", "join", "pulse"),
+    *(
+        "begin",
+        "setback",
+        "merge",
+        "cancel",
+        "fail",
+        "release",
+        "retry",
+        "assign",
+        "edit",
+        "note",
+        "progress",
+        "join",
+        "pulse",
+    ),
 )
 
 
@@ -148,7 +164,9 @@ def _command(step: Step, now: Task) -> Command:
         "withdraw": Withdraw(actor, shown),
         "reject": Reject(step.actor, "no", chance.choice((None, "eve"))),
         "approve": Approve(step.actor, "other"),
-        "merge": Merge(step.actor),
+        "begin": BeginMerge(step.actor, current(now, "submission"), MERGING),
+        "setback": FailMerge(step.actor, current(now, "merging") or current(now, "submission"), CONFLICT),
+        "merge": Merge(step.actor, current(now, "merging"), chance.choice(("", COMMIT))),
         "cancel": Cancel(step.actor),
         "fail": Fail(actor, shown, "too hard"),
         "release": Release(actor, shown),
@@ -261,7 +279,8 @@ class Pot:
         row, state = task.BY_EVENT.get(drop.type), self._states.get(drop.stream)
         if row is None or not row.on:
             return {}
-        return {row.on: task.current(state, row.on) if state and drop.fits else "f" * 64}
+        on = task.acts_on(row, state) if state else row.on.partition(",")[0]
+        return {on: task.current(state, on) if state and drop.fits else "f" * 64}
 
 
 def _payload(drop: Drop) -> dict[str, Any]:
@@ -275,6 +294,8 @@ def _payload(drop: Drop) -> dict[str, Any]:
             "after": chance.choices(STREAMS, k=chance.randrange(3)),
         },
         "task.approved": {"policy": "other"},
+        "task.merging": MERGING,
+        "task.merge-failed": CONFLICT,
         "task.rejected": {"reason": "no", "assignee": chance.choice((None, "eve"))},
         "task.assigned": {"assignee": chance.choice((None, *ACTORS))},
         "task.edited": {"priority": chance.randrange(3), "add_labels": [chance.choice(LABELS)]},

@@ -10,11 +10,14 @@ from domain.blobs import check_in
 from domain.commands import (
     Approve,
     Assign,
+    BeginMerge,
     Cancel,
+    Clean,
     Command,
     Edit,
     Expire,
     Fail,
+    FailMerge,
     Merge,
     Note,
     Progress,
@@ -32,11 +35,27 @@ from domain.decide import decide, spawn
 from domain.draft import Draft
 from domain.event import Event
 from domain.registry import BLOB_LIMIT, check_payload
-from domain.task import Task, claim_of
+from domain.task import Task, claim_of, current
 
 ADA, BOB, ZOE = "ada", "bob", "zoe"
 COMMIT = "c0ffee" * 6 + "c0ff"
 SOME_TIME = 10**15
+BASE, MERGE = "ba5e" * 10, "3e26e" * 8
+MERGING: dict[str, Any] = {
+    "commit": COMMIT,
+    "base": "main",
+    "base_commit": BASE,
+    "merge": MERGE,
+    "ident": "zoe <zoe@crew.invalid>",
+    "when": 1_000_000_000,
+}
+CONFLICT: dict[str, Any] = {
+    "reason": "conflict in hello.py",
+    "kind": "conflict",
+    "base": "main",
+    "base_commit": BASE,
+    "files": ["hello.py"],
+}
 
 
 class Stream:
@@ -132,6 +151,13 @@ def approved(**spawned: Any) -> Stream:
     return stream
 
 
+def merging(**spawned: Any) -> Stream:
+    """Ada's work, approved by zoe, whose merge commit is about to become the base."""
+    stream = approved(**spawned)
+    stream.do(BeginMerge(ZOE, current(stream.state, "submission"), MERGING))
+    return stream
+
+
 def completed(**spawned: Any) -> Stream:
     """Ada's work, approved by zoe; there was no commit to merge."""
     stream = in_review(commit=None, **spawned)
@@ -158,10 +184,16 @@ GIVEN: dict[str, Callable[..., Stream]] = {
     task.WORKING: working,
     task.IN_REVIEW: in_review,
     task.APPROVED: approved,
+    task.MERGING: merging,
     task.COMPLETED: completed,
     task.CANCELLED: cancelled,
     task.FAILED: failed,
 }
+
+
+def _merging_or_submission(stream: Stream) -> str:
+    return current(stream.state, "merging") or current(stream.state, "submission")
+
 
 # Each command as somebody gives it who may: where the table allows it, nothing else stands in its way.
 COMMANDS: dict[str, Callable[[Stream], Command]] = {
@@ -171,7 +203,9 @@ COMMANDS: dict[str, Callable[[Stream], Command]] = {
     "done --withdraw": lambda stream: Withdraw(ADA, stream.claim),
     "reject": lambda _: Reject(ZOE, "a test is missing"),
     "approve": lambda _: Approve(ZOE, "other"),
-    "merge": lambda _: Merge(ZOE),
+    "merge (begin)": lambda stream: BeginMerge(ZOE, current(stream.state, "submission"), MERGING),
+    "merge": lambda stream: Merge(ZOE, current(stream.state, "merging"), COMMIT),
+    "merge (failed)": lambda stream: FailMerge(ZOE, _merging_or_submission(stream), CONFLICT),
     "cancel": lambda _: Cancel(ZOE),
     "fail": lambda stream: Fail(ADA, stream.claim, "too hard"),
     "release": lambda stream: Release(ADA, stream.claim),
@@ -179,6 +213,7 @@ COMMANDS: dict[str, Callable[[Stream], Command]] = {
     "retry": lambda _: Retry(ZOE),
     "assign": lambda _: Assign(ZOE, BOB),
     "edit": lambda _: Edit(ZOE, title="Mend the logout"),
+    "cleanup": lambda _: Clean(ZOE, "crew/t-aaaaaaaa-0123abcd", COMMIT),
     "note": lambda _: Note(BOB, "I saw this before"),
     "progress": lambda stream: Progress(ADA, stream.claim, "half of it", 50),
 }
