@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -93,6 +94,11 @@ class Call:
         return place.find_git(self.shell.cwd)
 
     @cached_property
+    def code(self) -> place.GitPlace | None:
+        """The git repository that the store belongs to, if any: the one whose branches its tasks are about."""
+        return place.find_git(os.path.dirname(self.located.path))
+
+    @cached_property
     def binding(self) -> Binding | None:
         """What `start` or `join` wrote down for this worktree, if it is about this store."""
         bound = read_binding(self.git) if self.git else None
@@ -180,8 +186,13 @@ class Call:
             return bound.claim or ""
         return ""
 
-    def write(self, task: str, command: Command, *, texts: Sequence[str | None] = ()) -> Written:
-        """Decide the command on the task's true state and append what comes of it."""
+    def write(
+        self, task: str, command: Command, *, texts: Sequence[str | None] = (), keyed: bool = True
+    ) -> Written:
+        """Decide the command on the task's true state and append what comes of it.
+
+        `keyed` False: this is not the event that `--key` stands for.
+        """
         from domain.decide import decide
 
         def decided(seen: Seen) -> Sequence[Draft]:
@@ -196,7 +207,7 @@ class Call:
                 f"task/{task}",
                 self.actor,
                 self.marked(decided, texts),
-                retry=self.retry(type(command).__name__),
+                retry=self.retry(type(command).__name__) if keyed else None,
             )
 
     @contextmanager
@@ -214,6 +225,14 @@ class Call:
         from domain.log import IdempotencyKey
 
         return IdempotencyKey(_checked_key(self.options.key), EVENTS[command], fields)
+
+    def replayed(self, command: str) -> Written | None:
+        """What this call's `--key` was used for before, whatever is so by now; None for a new key, or none."""
+        retry = self.retry(command)
+        if retry is None:
+            return None
+        with self.writing() as transaction:
+            return transaction.replay(self.actor, retry)
 
     def secret(self, texts: Sequence[str | None]) -> str:
         """The rule that finds a secret in the texts, or ""; refused unless `--allow-secret`."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.call import Call
 from cli.output import Answer
-from cli.text import safe
+from cli.text import safe, safe_line
 from cli.writes import answer
 from domain.refusals import Exit, Refusal
 
@@ -15,15 +15,43 @@ if TYPE_CHECKING:
     from domain.log import Written
 
 
-def each(call: Call, tasks: Sequence[str | None], write: Callable[[str], Written]) -> None:
-    """Answer for one task as any write does; for several with `{"results": […]}`, exit 4 if any was refused."""
-    several(call, "task", tasks, lambda text: answer(call, write(call.task(text))))
+def _no_facts(_: Written) -> dict[str, Any]:
+    return {}
 
 
-def several(call: Call, what: str, texts: Sequence[str | None], do: Callable[[str | None], Answer]) -> None:
+def each(
+    call: Call,
+    tasks: Sequence[str | None],
+    write: Callable[[str], Written],
+    *,
+    facts: Callable[[Written], dict[str, Any]] = _no_facts,
+    listed: bool = False,
+) -> None:
+    """Answer for one task as any write does; for several with `{"results": […]}`, exit 4 if any was refused.
+
+    `facts` are told besides; `listed` answers with a list also for one.
+    """
+
+    def one(text: str | None) -> Answer:
+        written = write(call.task(text))
+        told = facts(written)
+        said = [f"  {name} {safe_line(str(value))}" for name, value in told.items()]
+        return answer(call, written, said=said, **told)
+
+    several(call, "task", tasks, one, listed=listed)
+
+
+def several(
+    call: Call,
+    what: str,
+    texts: Sequence[str | None],
+    do: Callable[[str | None], Answer],
+    *,
+    listed: bool = False,
+) -> None:
     """Answer for each thing that was named; `what` they are, `do` what is done to one of them."""
     texts = list(dict.fromkeys(texts))
-    if len(texts) == 1:
+    if len(texts) == 1 and not listed:
         call.answer(do(texts[0]))
         return
     if call.options.key:

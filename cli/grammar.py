@@ -44,6 +44,8 @@ GROUPS: dict[str, dict[str, str]] = {
     "Review and steer": {
         "approve": "cli.commands.approve",
         "reject": "cli.commands.reject",
+        "review": "cli.commands.review",
+        "diff": "cli.commands.diff",
         "merge": "cli.commands.merge",
         "cancel": "cli.commands.cancel",
         "retry": "cli.commands.retry",
@@ -51,6 +53,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "edit": "cli.commands.edit",
         "undo": "cli.commands.undo",
         "reap": "cli.commands.reap",
+        "cleanup": "cli.commands.cleanup",
     },
     "Mail": {
         "send": "cli.commands.send",
@@ -73,6 +76,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "Store and help": {
         "export": "cli.commands.export",
         "rebuild": "cli.commands.rebuild",
+        "verify": "cli.commands.verify",
         "prune": "cli.commands.prune",
         "demo": "cli.commands.demo",
         "schema": "cli.commands.schema",

@@ -149,6 +149,20 @@ TASK_FULL = _object(
         "notes": COUNT,
         "progress": _maybe({"type": "object"}),
     },
+    {
+        "ahead": _maybe(
+            _object(
+                {
+                    "commit": MAYBE_TEXT,
+                    "commits": COUNT,
+                    "files": COUNT,
+                    "added": COUNT,
+                    "removed": COUNT,
+                    "moved": FLAG,
+                }
+            )
+        )
+    },
 )
 PREVIOUS = _object(
     {
@@ -165,6 +179,10 @@ WRITE = _object(
     {
         "claim": ID,
         "dir": TEXT,
+        "branch": TEXT,
+        "base": TEXT,
+        "commit": TEXT,
+        "merge": TEXT,
         "replayed": FLAG,
         "previous": PREVIOUS,
         "reaped": _list(TASK),

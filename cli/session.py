@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -33,13 +34,13 @@ class Plan(NamedTuple):
     submit: bool
 
 
-def run_task(call: Call, stops: Stops, written: Written, plan: Plan) -> Ran:
-    """Run the command for a task that was just claimed, and settle the task."""
+def run_task(call: Call, stops: Stops, written: Written, plan: Plan, folder: str) -> Ran:
+    """Run the command in a folder for a task that was just claimed, and settle the task."""
     claimed = Claimed(call.actor, written.state.card.id, written.events[0].id)
     began = time.monotonic()
     code, output = OFFSET, ""
     if not stops.signals:
-        child = _started(call, claimed, plan, written.state)
+        child = _started(call, claimed, plan, written.state, folder)
         code = _attend(call, stops, child, claimed, plan)
         output = child.last_words()
     by = stops.signals[0] if stops.signals else 0
@@ -47,9 +48,9 @@ def run_task(call: Call, stops: Stops, written: Written, plan: Plan) -> Ran:
     return settle(call, claimed, ended, submit=plan.submit)
 
 
-def _started(call: Call, claimed: Claimed, plan: Plan, task: Task) -> Child:
+def _started(call: Call, claimed: Claimed, plan: Plan, task: Task, folder: str) -> Child:
     try:
-        return _start(call, claimed, plan, task)
+        return _start(call, claimed, plan, task, folder)
     except OSError as error:
         message = f"cannot run {plan.line[0]}: {error.strerror}"
         give_back(call, claimed, message)
@@ -57,7 +58,7 @@ def _started(call: Call, claimed: Claimed, plan: Plan, task: Task) -> Child:
         raise Refusal("bad-value", message, hint, task=claimed.task) from error
 
 
-def _start(call: Call, claimed: Claimed, plan: Plan, task: Task) -> Child:
+def _start(call: Call, claimed: Claimed, plan: Plan, task: Task, folder: str) -> Child:
     shell = call.shell
     about = {
         "CREWLOG_AGENT": claimed.agent,
@@ -70,8 +71,18 @@ def _start(call: Call, claimed: Claimed, plan: Plan, task: Task) -> Child:
     out = shell.stderr if call.options.json else shell.stdout  # stdout is for the one JSON object then
     with _source(call, task if plan.prompt else None) as source:
         return Child(
-            plan.line, shell.cwd, {**shell.environ, **about}, source, (sink(out), sink(shell.stderr))
+            _from(shell.cwd, folder, plan.line),
+            folder,
+            {**shell.environ, **about},
+            source,
+            (sink(out), sink(shell.stderr)),
         )
+
+
+def _from(cwd: str, folder: str, line: tuple[str, ...]) -> tuple[str, ...]:
+    """The line with its program named from where it was typed, if it is there: `./worker.sh`."""
+    program = os.path.join(cwd, line[0])
+    return (program, *line[1:]) if cwd != folder and "/" in line[0] and os.path.exists(program) else line
 
 
 @contextmanager

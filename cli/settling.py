@@ -55,10 +55,10 @@ def settle(call: Call, claimed: Claimed, ended: Ended, *, submit: bool) -> Ran:
         return _ran(claimed, ended, "lost", state)
     if how == "settled" or state != WORKING:
         return _ran(claimed, ended, "settled", state)
-    outcome, command = _fitting(claimed, ended, submit=submit)
-    if command is None:
-        return _ran(claimed, ended, outcome, state)
     try:
+        outcome, command = _fitting(call, claimed, ended, submit=submit)
+        if command is None:
+            return _ran(claimed, ended, outcome, state)
         written = call.write(claimed.task, command)
     except Refusal as refusal:
         if refusal.code not in _TOO_LATE:
@@ -85,9 +85,9 @@ def _ran(claimed: Claimed, ended: Ended, outcome: Outcome, state: str, event: st
     return Ran(claimed.task, claimed.claim, outcome, state, event, ended.code, ended.seconds)
 
 
-def _fitting(claimed: Claimed, ended: Ended, *, submit: bool) -> tuple[Outcome, Command | None]:
+def _fitting(call: Call, claimed: Claimed, ended: Ended, *, submit: bool) -> tuple[Outcome, Command | None]:
     """What fits the command's end."""
-    from domain.commands import Fail, Release, Submit
+    from domain.commands import Fail, Release
 
     agent, _, claim = claimed
     if ended.stopped_by:
@@ -95,7 +95,22 @@ def _fitting(claimed: Claimed, ended: Ended, *, submit: bool) -> tuple[Outcome, 
         return "released", Release(agent, claim, f"crewlog run was stopped by {name}")
     if ended.code:
         return "failed", Fail(agent, claim, _account(ended))
-    return ("done", Submit(agent, claim, _account(ended))) if submit else ("left", None)
+    return _handing_in(call, claimed, ended) if submit else ("left", None)
+
+
+def _handing_in(call: Call, claimed: Claimed, ended: Ended) -> tuple[Outcome, Command]:
+    """Hand in what is committed; work that is not, or none at all, is a failure, however well the command ended."""
+    from cli.commands.done import submission
+    from domain.commands import Fail
+
+    agent, task, claim = claimed
+    try:
+        return "done", submission(call, task, claim, _account(ended))
+    except Refusal as refusal:
+        if refusal.code in _TOO_LATE:
+            raise
+        why = f"it cannot be handed in: {refusal.message}"
+        return "failed", Fail(agent, claim, f"{why}\n{_account(ended)}")
 
 
 def _account(ended: Ended) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.call import Call
 from domain.refusals import Refusal
+from domain.task import branch_of
 
 if TYPE_CHECKING:
     from domain.commands import Start
@@ -35,7 +36,7 @@ def take_best(call: Call, wanted: Start, wait: float, *, reap: bool) -> tuple[Wr
     """
     from cli.follow import Signal, remaining
 
-    earlier = _earlier(call)
+    earlier = call.replayed("Start")
     if earlier:
         return earlier, []
     signal, left, rested = Signal(call.store), remaining(wait), remaining(0)
@@ -84,15 +85,16 @@ def previous(call: Call, written: Written) -> dict[str, Any] | None:
     claim, card = written.events[0], written.state.card
     if list(claim.parents) == [card.attempt] and card.attempts == 1:
         return None  # nothing happened between spawn and start
-    holder = ""
-    found: tuple[str, Event] | None = None
+    holder, branch = "", None
+    found: tuple[str, Event, str | None] | None = None
     for event in call.store.log.stream(claim.stream):
         if event.id == claim.id:
             break
         if event.type in _TAKING:
+            branch = branch_of(event) or (branch if event.type == "task.resumed" else None)
             holder = event.sender
         elif event.type in _ENDING and holder and _ends(event):
-            found, holder = (holder, event), ""
+            found, holder = (holder, event, branch), ""
     return _described(*found, card.notes) if found else None
 
 
@@ -100,7 +102,7 @@ def _ends(event: Event) -> bool:
     return event.type != "task.rejected" or bool(event.payload.get("assignee"))
 
 
-def _described(holder: str, event: Event, notes: int) -> dict[str, Any]:
+def _described(holder: str, event: Event, branch: str | None, notes: int) -> dict[str, Any]:
     from domain.blobs import preview
 
     return {
@@ -109,7 +111,7 @@ def _described(holder: str, event: Event, notes: int) -> dict[str, Any]:
         "at": event.ts,
         "reason": preview(event.payload.get("reason") or event.payload.get("why")),
         "notes": notes,
-        "branch": None,
+        "branch": branch,
     }
 
 
@@ -119,7 +121,8 @@ def previous_line(task: str, before: dict[str, Any]) -> str:
 
     reason = f": {cut(safe_line(before['reason']), 120)}" if before["reason"] else ""
     notes = f"; {before['notes']} notes in `crewlog show {task}`" if before["notes"] else ""
-    return f"  before you {before['holder']} held it, and it was {before['ended']}{reason}{notes}"
+    branch = f"; the work is on {safe_line(before['branch'])}" if before["branch"] else ""
+    return f"  before you {before['holder']} held it, and it was {before['ended']}{reason}{branch}{notes}"
 
 
 def _take_best(call: Call, wanted: Start) -> Written:
@@ -136,12 +139,3 @@ def _take_best(call: Call, wanted: Start) -> Written:
                 if refusal.code not in PASSED_BY:
                     raise
     raise _nothing(call)
-
-
-def _earlier(call: Call) -> Written | None:
-    """What a retry with the same key answers, whatever is ready now."""
-    retry = call.retry("Start")
-    if retry is None:
-        return None
-    with call.writing() as transaction:
-        return transaction.replay(call.actor, retry)

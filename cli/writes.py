@@ -74,8 +74,12 @@ def next_lines(task: Task, viewer: str | None) -> list[str]:
         case "WORKING":
             return [f"crewlog wait --task {name} --state IN_REVIEW"]
         case "IN_REVIEW":
-            return [f"crewlog approve {name}", f'crewlog reject {name} --reason "…"']
-        case "APPROVED":
+            return [
+                f"crewlog approve {name}",
+                f'crewlog reject {name} --reason "…"',
+                f"crewlog review {name}",
+            ]
+        case "APPROVED" | "MERGING":
             return [f"crewlog merge {name}"]
         case "FAILED" | "CANCELLED":
             return [f"crewlog retry {name}"]

@@ -8,9 +8,12 @@ import typer
 
 from cli.arguments import TasksArg, text_from, values
 from cli.call import Call
+from cli.commands.merge import merge_one, merged
 from cli.each import each
 from cli.grammar import command
+from domain.commands import Approve
 from domain.refusals import Refusal
+from domain.task import APPROVED, submission_of
 
 if TYPE_CHECKING:
     from domain.log import Written
@@ -25,15 +28,19 @@ def approve(
     ] = "",
     note: Annotated[str, typer.Option("--note", help="What you remark.", show_default=False)] = "",
     merge: Annotated[
-        bool, typer.Option("--merge/--no-merge", help="Complete it at once; --no-merge leaves it APPROVED.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--merge/--no-merge",
+            help="Bring it in at once, or leave it APPROVED; default: at once where there is no commit.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Accept work that is in review. Nobody approves what they worked on.
 
-    A task without a commit is COMPLETED with it; with --no-merge that waits for `crewlog merge`.
+    It is the submission and its commit that are approved: a branch that moved since is refused, here and by `merge`. A
+    task without a commit is COMPLETED with it, unless --no-merge.
     """
-    from domain.commands import Approve
-
     text = text_from(call, note, "note")
     policy = call.store.config.review_by
     if policy == "person":
@@ -42,9 +49,31 @@ def approve(
         raise Refusal("usage", "--submission goes with one task", "Approve the others without it.")
 
     def one(task: str) -> Written:
-        return call.write(task, Approve(call.actor, policy, submission, text, merge), texts=[text])
+        wanted = Approve(call.actor, policy, _looked_at(call, task, submission), text, merge is not False)
+        written = call.write(task, wanted, texts=[text])
+        if merge and written.state.state == APPROVED:
+            call.store.after_write()
+            return merge_one(call, task, keyed=False)
+        return written
 
-    each(call, values(tasks) or [None], one)
+    each(call, values(tasks) or [None], one, facts=merged)
+
+
+def _looked_at(call: Call, task: str, given: str) -> str:
+    """The submission that is judged. One with a commit is settled before the log decides, and its branch looked at."""
+    from domain.decide import decide
+
+    if call.replayed("Approve"):
+        return given
+    state = call.state_of(task)
+    submission = submission_of(state)
+    if submission is None or submission.commit is None:
+        return given
+    decide(Approve(call.actor, "", given), state)  # whoever may not approve it is told so first
+    from cli.git.review import check_reviewable
+
+    check_reviewable(call, state)
+    return submission.id
 
 
 def _require_person(call: Call) -> None:

@@ -41,7 +41,7 @@ def init(
     _make_files(store, home)
     me = _me(call, store, stated)
     joined = _join_as_person(store, stated or me) if me else False
-    remarks = store.after_write()
+    remarks = [*store.warnings, *store.after_write()]
     data = {
         "store": home.path,
         "created": not existed,
@@ -93,6 +93,20 @@ def _make_files(store: Store, home: place.Located) -> None:
     git = place.find_git(os.path.dirname(home.path))
     if git and git.main_worktree and home.path.startswith(git.main_worktree + os.sep):
         exclude(git.common_dir, "/" + os.path.relpath(home.path, git.main_worktree) + "/")
+    if git:
+        _make_repository(store)
+
+
+def _make_repository(store: Store) -> None:
+    """A repository of its own inside the code's; without a git that can do it the store works all the same."""
+    from cli.git.storing import make_repository
+
+    try:
+        make_repository(store.folder, store.shell.environ)
+    except Refusal as refusal:
+        store.warnings.append(
+            f"the store is no git repository of its own yet: {refusal.message}; {refusal.hint}"
+        )
 
 
 def _stated(call: Call) -> str:

@@ -11,6 +11,7 @@ from cli.binding import Binding, read_binding, write_binding
 from cli.call import Call
 from cli.grammar import command
 from cli.output import Answer
+from cli.place import GitPlace
 from domain.names import check_name
 
 
@@ -44,9 +45,15 @@ def join(
     call.answer(Answer(data, lines, [who], remarks))
 
 
-def bind(call: Call, name: str, task: str | None = None, claim: str | None = None) -> str | None:
-    """Write name, task and claim down for this worktree; the worktree's path, or None outside git."""
-    git = call.git
+def bind(
+    call: Call,
+    name: str,
+    task: str | None = None,
+    claim: str | None = None,
+    worktree: GitPlace | None = None,
+) -> str | None:
+    """Write name, task and claim down for a worktree, by default this one; its path, or None outside git."""
+    git = worktree or call.git
     if git is None or git.worktree is None:
         return None
     before = read_binding(git)

@@ -2,23 +2,88 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from cli.arguments import TasksArg, values
 from cli.call import Call
-from cli.each import each
+from cli.each import each, several
 from cli.grammar import command
+from cli.output import Answer
+from cli.text import safe_line
+from domain.refusals import Refusal
 
 if TYPE_CHECKING:
     from domain.log import Written
 
 
-@command("merge", "crewlog merge t-3k9f --as zoe", writes=True)
-def merge(call: Call, tasks: TasksArg = None) -> None:
-    """Complete approved tasks. Merging one that is COMPLETED does nothing."""
+@command("merge", "crewlog merge t-3k9f --as zoe\ncrewlog merge --all --as zoe", writes=True)
+def merge(
+    call: Call,
+    tasks: TasksArg = None,
+    all_: Annotated[
+        bool,
+        typer.Option("--all", help="All that is approved, in the order of approval.", show_default=False),
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only say what would conflict; runs no gate.", show_default=False),
+    ] = False,
+) -> None:
+    """Bring approved work into its base. Killed anywhere, the next `merge` finishes it; a COMPLETED task stays as it is.
+
+    Builds the merge commit beside every checkout, runs the gate of config.toml on it, and moves the base only if nobody
+    else has; a clean worktree that has the base checked out goes along. A conflict or a failed gate is written down.
+    """
+    if all_ and tasks:
+        raise Refusal("usage", "give TASK or --all, not both", "crewlog merge --all")
+    names: list[str | None] = list(values(tasks)) or [None]
+    if all_:
+        from cli.git.merging import in_order
+
+        names = list(in_order(call))
+        if not names:
+            raise Refusal(
+                "nothing-yet", "nothing is approved", "`crewlog list --state IN_REVIEW` waits for that."
+            )
+    if dry_run:
+        several(call, "task", names, lambda text: _predicted(call, call.task(text)), listed=all_)
+        return
+    each(call, names, lambda task: merge_one(call, task), facts=merged, listed=all_)
+
+
+def merged(written: Written) -> dict[str, Any]:
+    """What an answer says of a merge, beside the task's state."""
+    payload = (
+        written.events[-1].payload if written.events and written.events[-1].type == "task.merged" else {}
+    )
+    return {name: payload[name] for name in ("commit", "base", "merge") if name in payload}
+
+
+def merge_one(call: Call, task: str, *, keyed: bool = True) -> Written:
+    """Merge one task; without git where there is no commit."""
     from domain.commands import Merge
 
-    def one(task: str) -> Written:
-        return call.write(task, Merge(call.actor))
+    submission = getattr(call.state_of(task), "submission", None)
+    if submission is None or submission.commit is None:
+        return call.write(task, Merge(call.actor), keyed=keyed)
+    from cli.git.merging import Merger
 
-    each(call, values(tasks) or [None], one)
+    return Merger(call, keyed=keyed).merge(task)
+
+
+def _predicted(call: Call, task: str) -> Answer:
+    from cli.git.merging import Merger
+
+    plan = Merger(call).plan(task)
+    state = call.state_of(task).state
+    if plan is None:
+        return Answer(
+            {"task": task, "state": state, "commit": None, "conflicts": []}, [f"{task}  no commit"], [task]
+        )
+    files = list(plan.prediction.conflicts)
+    said = f"conflicts in {safe_line(', '.join(files))}" if files else "merges cleanly"
+    said = "is in already" if plan.found else said
+    data = {"task": task, "state": state, "commit": plan.commit, "base": plan.base, "conflicts": files}
+    return Answer(data, [f"{task}  {said} ({safe_line(plan.base)} {plan.base_commit[:12]})"], [task])

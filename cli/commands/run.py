@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
 from cli.beating import EveryOption, interval
 from cli.call import Call
-from cli.commands.start import NoReapOption
+from cli.commands.start import NoReapOption, go_to_work, where_to_work
+from cli.git.options import BaseOption, HereOption, NoBranchOption
 from cli.grammar import command
 from cli.output import Answer
 from cli.text import age, safe_line
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 
 # A command that cannot work would fail every task there is.
 FAILURES_IN_A_ROW = 3
+
+
+class Way(NamedTuple):
+    """How tasks are taken."""
+
+    here: bool
+    no_branch: bool
+    base: str
+    reap: bool
 
 
 @command(
@@ -48,12 +58,16 @@ def run(
         typer.Option("--on-success", help="Hand the task in, or leave that to the command."),
     ] = "done",
     every: EveryOption = "",
+    here: HereOption = False,
+    no_branch: NoBranchOption = False,
+    base: BaseOption = "",
     no_reap: NoReapOption = False,
 ) -> None:
     """Take a task, run a command for it with a heart beside it, and settle the task by how the command ends.
 
-    The command gets CREWLOG_AGENT, _TASK, _CLAIM and _STORE. Exit 0 hands the task in, any other fails it with the end
-    of the output; SIGINT, SIGTERM and SIGHUP go to the command, and the task is given back. What the command settled
+    The command runs in the worktree that `start` would make, and gets CREWLOG_AGENT, _TASK, _CLAIM and _STORE. Exit 0
+    hands in the commit that the branch is at, and fails a task whose work is not committed; any other exit fails it with
+    the end of the output; SIGINT, SIGTERM and SIGHUP go to the command, and the task is given back. What the command settled
     itself stays so. If the claim is lost meanwhile the command gets one SIGTERM, and the exit code is 5. A command that
     hangs beats on; one that is stopped, or whose run was killed, does not. Exit: the command's own, 128 + N after
     signal N, 8 nothing ready, 5 claim lost. With --loop 0 if anything ran, and it ends after 3 failures in a row.
@@ -65,7 +79,7 @@ def run(
     task, line = _split(call, words or [])
     plan = Plan(line, interval(call, every), prompt=prompt, submit=on_success == "done")
     with Stops() as stops:
-        ran = _run_all(call, stops, plan, task, loop=loop, reap=not no_reap)
+        ran = _run_all(call, stops, plan, task, Way(here, no_branch, base, reap=not no_reap), loop=loop)
     if ran[-1].outcome == "lost" and not loop and not stops.signals:
         from domain.decide import stale_claim
 
@@ -85,41 +99,46 @@ def _split(call: Call, words: Sequence[str]) -> tuple[str | None, tuple[str, ...
     return (before[0] if before else None), tuple(line)
 
 
-def _run_all(call: Call, stops: Stops, plan: Plan, task: str | None, *, loop: bool, reap: bool) -> list[Ran]:
+def _run_all(call: Call, stops: Stops, plan: Plan, task: str | None, way: Way, *, loop: bool) -> list[Ran]:
     from cli.session import run_task
 
     ran: list[Ran] = []
     while True:
         try:
-            written = _claim(call, task, reap=reap)
+            written, folder = _claim(call, task, way)
         except Refusal as refusal:
             if ran and refusal.code == "nothing-yet":
                 return ran
             raise
         _tell(call, f"{written.state.card.id} is yours: {safe_line(written.state.card.title)}")
-        ran.append(run_task(call, stops, written, plan))
+        ran.append(run_task(call, stops, written, plan, folder))
         _tell(call, _sentence(ran[-1]))
         if stops.signals or not loop or _hopeless(ran):
             return ran
         task = None
 
 
-def _claim(call: Call, task: str | None, *, reap: bool) -> Written:
-    """Take the task with this very process as the session: when it is gone, so is whoever holds the task."""
+def _claim(call: Call, task: str | None, way: Way) -> tuple[Written, str]:
+    """Take the task with this very process as the session: when it is gone, so is whoever holds the task.
+
+    Also the folder to work in.
+    """
     from cli.awake import woke
     from cli.process import session_process
     from cli.taking import take_best
     from domain.commands import Start
 
     process = session_process(os.getpid())
-    wanted = Start(call.actor, process.as_dict() if process else None)
+    beginning = where_to_work(call, here=way.here, no_branch=way.no_branch, base=way.base)
+    wanted = Start(call.actor, process.as_dict() if process else None, beginning.fork if beginning else None)
     woke(call.store)
     if task is None:
-        written, _ = take_best(call, wanted, 0.0, reap=reap)
+        written, _ = take_best(call, wanted, 0.0, reap=way.reap)
     else:
         written = call.write(call.task(task), wanted)
     call.store.after_write()
-    return written
+    made = go_to_work(call, written, beginning)
+    return written, (made.worktree if made else None) or call.shell.cwd
 
 
 def _hopeless(ran: Sequence[Ran]) -> bool:
@@ -137,7 +156,8 @@ def _sentence(one: Ran) -> str:
         "done": "handed in",
         "left": "left as it is; it stays yours, and without a sign of you it is taken back",
         "settled": "settled by the command itself",
-        "failed": f"failed: the command exited with {one.exit}",
+        "failed": f"failed: the command exited with {one.exit}"
+        + ("" if one.exit else f", but its work cannot be handed in: `crewlog show {one.task}`"),
         "released": "given back",
         "lost": "no longer yours: nothing was written",
     }[one.outcome]
@@ -152,4 +172,6 @@ def _exit(ran: Sequence[Ran], stops: Stops, *, loop: bool) -> int:
         return OFFSET + stops.signals[0]
     if loop and not _hopeless(ran):
         return int(Exit.DONE)
+    if ran[-1].outcome == "failed":
+        return ran[-1].exit or int(Exit.REFUSED)  # the command meant well, but nothing could be handed in
     return ran[-1].exit

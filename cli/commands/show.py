@@ -16,6 +16,7 @@ from cli.text import safe, safe_line
 from cli.writes import next_lines, short
 from domain.blobs import digest_of, preview
 from domain.refusals import Refusal
+from domain.task import Task, claim_of
 
 EVENTS = 10
 BODY_LINES = 30
@@ -35,9 +36,8 @@ def show(call: Call, task: TaskArg = None) -> None:
     shown = full(store.views.connection, name)
     events = store.log.stream(f"task/{name}")
     records = [orjson.loads(event.line) for event in events]
-    if call.options.full:
-        shown = _whole(call, shown)
-        records = [_whole(call, record) for record in records]
+    shown["ahead"] = _ahead(call, state)
+    shown, records = unfolded(call, shown), unfolded(call, records)
     data = {"task": shown, "events": records}
     lines = [*_head(shown), *_body(call, shown["body"])]
     who = call.who()
@@ -62,11 +62,54 @@ def _head(shown: dict[str, Any]) -> list[str]:
         "spawned": f"{shown['created']} by {shown['spawner']}",
         "attempt": str(shown["attempts"]) if shown["attempts"] > 1 else None,
         "progress": _progress(shown["progress"]),
+        "code": code_line(shown),
         "evidence": preview(shown["submission"]["evidence"]) if shown["submission"] else None,
+        "check": _check(shown["submission"]),
         "approved": f"by {shown['approval']['by']}, not signed" if shown["approval"] else None,
+        "setback": preview(shown["setback"]["reason"]) if shown["setback"] else None,
         "ended": _end(shown["end"]),
     }
     return lines + [f"  {name:<10}{safe_line(str(value))}" for name, value in facts.items() if value]
+
+
+def code_line(shown: dict[str, Any]) -> str | None:
+    """Branch, commit, and how far it is ahead of its base: `crew/t-… → main, 0123456789ab, 2 commits, 3 files, +10 -2`."""
+    ahead = shown.get("ahead") or (shown["submission"] or {}).get("code")
+    if not shown["branch"] and not shown["commit"]:
+        return None
+    parts = [f"{shown['branch'] or '?'} → {shown['base'] or '?'}"]
+    commit = shown["commit"] or (ahead or {}).get("commit")
+    parts += [commit[:12]] if commit else []
+    if ahead:
+        parts += [f"{ahead['commits']} commit{'' if ahead['commits'] == 1 else 's'}"]
+        parts += [f"{ahead['files']} files, +{ahead['added']} -{ahead['removed']}"]
+    parts += ["its branch has moved since"] if (ahead or {}).get("moved") else []
+    return safe_line(", ".join(parts))
+
+
+def _ahead(call: Call, state: Task) -> dict[str, Any] | None:
+    """How the branch stands to its base; git is asked only where the task has a branch."""
+    claim, submission = claim_of(state), getattr(state, "submission", None)
+    if call.code is None or not ((claim and claim.branch) or (submission and submission.commit)):
+        return None
+    from cli.git.review import standing
+
+    try:
+        found = standing(call, state)
+    except Refusal as refusal:  # a look at a task needs no git
+        call.shell.remark(f"{refusal.message}; {refusal.hint}")
+        return None
+    return found._asdict() if found else None
+
+
+def _check(submission: dict[str, Any] | None) -> str | None:
+    check = submission["check"] if submission else None
+    return f"`{preview(check['command'])}` exited with {check['exit']}" if check else None
+
+
+def unfolded(call: Call, value: Any) -> Any:
+    """The value as it is, with --full with its long texts whole."""
+    return whole(call, value) if call.options.full else value
 
 
 def _progress(progress: dict[str, Any] | None) -> str | None:
@@ -95,14 +138,14 @@ def _body(call: Call, body: str | dict[str, Any]) -> list[str]:
     ]
 
 
-def _whole(call: Call, value: Any) -> Any:
+def whole(call: Call, value: Any) -> Any:
     """The value with every reference to a blob replaced by its text."""
     if isinstance(value, dict):
         members = cast("dict[str, Any]", value)
         digest = digest_of(members)
         if digest:
             return call.store.log.blob(digest).decode("utf-8", "replace")
-        return {name: _whole(call, item) for name, item in members.items()}
+        return {name: whole(call, item) for name, item in members.items()}
     if isinstance(value, list):
-        return [_whole(call, item) for item in cast("Sequence[Any]", value)]
+        return [whole(call, item) for item in cast("Sequence[Any]", value)]
     return value

@@ -11,11 +11,16 @@ from cli.arguments import PidOption
 from cli.call import Call
 from cli.commands.join import bind
 from cli.completion import complete_task
+from cli.git.options import BaseOption, HereOption, NoBranchOption
 from cli.grammar import command
+from cli.place import GitPlace
+from cli.text import safe_line
 from cli.writes import answer
 from domain.refusals import Refusal
+from domain.task import claim_of
 
 if TYPE_CHECKING:
+    from cli.git.beginning import Beginning
     from domain.log import Written
 
 PrintOption = Annotated[
@@ -44,13 +49,18 @@ def start(
         ),
     ] = None,
     print_: PrintOption = None,
+    here: HereOption = False,
+    no_branch: NoBranchOption = False,
+    base: BaseOption = "",
     pid: PidOption = None,
     wait: WaitOption = 0.0,
     no_reap: NoReapOption = False,
 ) -> None:
     """Take a task and print its claim. Without TASK the best one that is ready: yours first, then anyone's.
 
-    Without TASK it first takes back what lost holders hold (`crewlog reap`). Nothing ready is exit 8.
+    In a git repository it makes a branch from the base and a worktree in .crewlog/work, and answers with its folder.
+    In a linked worktree of your own that has no task yet, --here is the default. Without TASK it first takes back what
+    lost holders hold (`crewlog reap`). Nothing ready is exit 8.
     """
     from cli.awake import woke
     from cli.process import session_process
@@ -58,30 +68,70 @@ def start(
     from domain.commands import Start
 
     process = session_process(pid)
-    wanted = Start(call.actor, process.as_dict() if process else None)
+    beginning = where_to_work(call, here=here, no_branch=no_branch, base=base)
+    wanted = Start(call.actor, process.as_dict() if process else None, beginning.fork if beginning else None)
     woke(call.store)  # what is known now tells a later suspend from an earlier one
     if task is None:
-        finish_claim(call, *take_best(call, wanted, wait, reap=not no_reap), print_=print_)
+        finish_claim(
+            call, *take_best(call, wanted, wait, reap=not no_reap), print_=print_, beginning=beginning
+        )
         return
     if wait:
         raise Refusal("usage", "--wait goes without TASK", "crewlog start --wait 100")
-    finish_claim(call, call.write(call.task(task), wanted), print_=print_)
+    finish_claim(call, call.write(call.task(task), wanted), print_=print_, beginning=beginning)
+
+
+def where_to_work(
+    call: Call, *, here: bool = False, no_branch: bool = False, base: str = ""
+) -> Beginning | None:
+    """Where the task will be worked on, settled before it is taken; None where no git is needed for that."""
+    if call.code is None and not (here or base):
+        return None
+    from cli.git.beginning import Wanted, begin
+
+    return begin(call, Wanted(here, no_branch, base))
+
+
+def go_to_work(call: Call, written: Written, beginning: Beginning | None) -> GitPlace | None:
+    """Make the worktree of a new claim and bind it; the place, None where one works wherever one is."""
+    if beginning is None:
+        return None
+    from cli.git.beginning import take_back
+
+    try:
+        made = beginning.carry_out(written)
+    except Refusal as refusal:
+        take_back(call, written, refusal)
+        raise
+    if made:
+        bind(call, call.actor, written.state.card.id, written.events[0].id, made)
+    return made
 
 
 def finish_claim(
-    call: Call, written: Written, reaped: Sequence[str] = (), *, print_: str | None = None
+    call: Call,
+    written: Written,
+    reaped: Sequence[str] = (),
+    *,
+    print_: str | None = None,
+    beginning: Beginning | None = None,
 ) -> None:
     """Bind the worktree to the new claim and answer with it, and with who held the task before."""
     from cli.output import Answer
     from cli.taking import previous, previous_line
 
     claim = written.events[0].id
-    worktree = bind(call, call.actor, written.state.card.id, claim)
+    made = go_to_work(call, written, beginning)
+    worktree = made.worktree if made else bind(call, call.actor, written.state.card.id, claim)
     folder = worktree or call.shell.cwd
     before = previous(call, written)
+    held = claim_of(written.state)
     said = [f"  claim {claim}", *([previous_line(written.state.card.id, before)] if before else [])]
     extra: dict[str, Any] = {"previous": before} if before else {}
     extra |= {"reaped": list(reaped)} if reaped else {}
+    if made and held and held.branch:
+        extra |= {"branch": held.branch, "base": held.base}
+        said = [f"  in {safe_line(folder)}, branch {safe_line(held.branch)}", *said]
     answered = answer(call, written, said=said, claim=claim, dir=folder, **extra)
     if print_ and not call.options.json:
         value = {"dir": folder, "task": written.state.card.id, "claim": claim}[print_]

@@ -1,0 +1,170 @@
+"""`verify --git`: every commit that the log names, looked up in the repository; and merges that the log does not name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from cli.git.repository import HEADS, KEPT, Repository
+from domain.event import Event
+from domain.task import BY_EVENT
+from export.findings import Finding
+
+CHUNK = 1_000
+
+
+class Named(NamedTuple):
+    """A commit that an event names: `role` is `work` or `merge`, `base` and `branch` where it should be."""
+
+    commit: str
+    role: str
+    event: str
+    task: str
+    base: str
+    branch: str
+
+
+class Names(NamedTuple):
+    """All that the log says of commits."""
+
+    commits: list[Named]
+    bases: dict[str, str]  # base → the earliest commit of it that an event names
+
+
+def findings(found: Repository) -> list[Finding]:
+    """What in the repository is not as the log says."""
+    names = _names(_events(found))
+    here = _present(found, {named.commit for named in names.commits})
+    return [
+        *_missing(found, names, here),
+        *_astray(found, names, here),
+        *_shared(found, names),
+        *_unnamed(found, names),
+    ]
+
+
+def _events(found: Repository) -> Iterable[Event]:
+    log, position = found.call.store.log, 0
+    while rows := log.read(position, CHUNK):
+        yield from (row.event for row in rows if row.event.type in BY_EVENT)
+        position = rows[-1].position
+
+
+def _names(events: Iterable[Event]) -> Names:
+    commits: list[Named] = []
+    bases: dict[str, str] = {}
+    where: dict[str, tuple[str, str]] = {}  # task → base and branch of what was handed in last
+    for event in events:
+        payload = event.payload
+        if event.type == "task.submitted" and payload.get("commit"):
+            where[event.subject] = (payload.get("base", ""), payload.get("branch", ""))
+        base, branch = where.get(event.subject, ("", ""))
+        base = payload.get("base", base)
+        if event.type in ("task.submitted", "task.approved", "task.merging", "task.merged") and payload.get(
+            "commit"
+        ):
+            commits.append(Named(payload["commit"], "work", event.id, event.subject, base, branch))
+        if event.type == "task.merged" and payload.get("merge"):
+            commits.append(Named(payload["merge"], "merge", event.id, event.subject, base, branch))
+        if event.type == "task.merging":
+            bases.setdefault(base, payload["base_commit"])
+        if event.type == "task.cleaned":
+            commits.append(Named(payload["commit"], "work", event.id, event.subject, "", payload["branch"]))
+    return Names(commits, bases)
+
+
+def _present(found: Repository, commits: set[str]) -> set[str]:
+    asked = "".join(f"{commit}\n" for commit in sorted(commits))
+    said = found.git.line("cat-file", "--batch-check=%(objecttype)", stdin=asked.encode())
+    kinds = [line.split(" ")[-1] for line in said.split("\n")] if asked else []
+    return {commit for commit, kind in zip(sorted(commits), kinds, strict=True) if kind == "commit"}
+
+
+def _finding(found: Repository, code: str, message: str, event: str = "", hint: str = "") -> Finding:
+    return Finding(code, found.place.common_dir, message, hint, id=event)
+
+
+def _missing(found: Repository, names: Names, here: set[str]) -> list[Finding]:
+    return [
+        _finding(
+            found,
+            "commit-missing",
+            f"commit {named.commit[:12]} of {named.task} is not in the repository",
+            named.event,
+            "Fetch it from where the work was done.",
+        )
+        for named in _once(names.commits)
+        if named.commit not in here
+    ]
+
+
+def _once(commits: list[Named]) -> list[Named]:
+    """Each commit of a task once, with the first event that names it."""
+    seen = {(named.task, named.commit): named for named in reversed(commits)}
+    return [named for named in commits if seen[named.task, named.commit] is named]
+
+
+def _astray(found: Repository, names: Names, here: set[str]) -> list[Finding]:
+    """Merge commits that are no longer in their base, and work that nothing holds any more."""
+    histories: dict[tuple[str, ...], set[str]] = {}
+
+    def is_in(commit: str, *refs: str) -> bool:
+        if refs not in histories:
+            histories[refs] = _history(found, refs)
+        return commit in histories[refs]
+
+    rows: list[Finding] = []
+    for named in _once(names.commits):
+        commit, task = named.commit[:12], named.task
+        if named.commit not in here or (named.base and is_in(named.commit, HEADS + named.base)):
+            continue
+        if named.role == "merge":
+            message = f"merge commit {commit} of {task} is not in {named.base}"
+            rows.append(_finding(found, "merge-lost", message, named.event, "Look who moved that branch."))
+        elif not is_in(named.commit, HEADS + named.branch, KEPT + task):
+            message = f"commit {commit} of {task} is neither in {named.base or 'its base'} nor on its branch"
+            rows.append(_finding(found, "commit-astray", message, named.event))
+    return rows
+
+
+def _history(found: Repository, refs: tuple[str, ...]) -> set[str]:
+    """All commits that these refs, or those below them, hold."""
+    listed = found.git.line("for-each-ref", "--format=%(objectname)", *refs)
+    tips = [tip for tip in listed.split("\n") if tip]
+    return set(found.git.line("rev-list", "--end-of-options", *tips).split("\n")) if tips else set()
+
+
+def _shared(found: Repository, names: Names) -> list[Finding]:
+    tasks: dict[str, dict[str, str]] = {}
+    for named in names.commits:
+        if named.role == "work":
+            tasks.setdefault(named.commit, {}).setdefault(named.task, named.event)
+    return [
+        _finding(
+            found,
+            "commit-shared",
+            f"commit {commit[:12]} was handed in for {' and '.join(sorted(by))}",
+            list(by.values())[-1],
+            "One of them did not do the work: `crewlog log` of both tells.",
+        )
+        for commit, by in tasks.items()
+        if len(by) > 1
+    ]
+
+
+def _unnamed(found: Repository, names: Names) -> list[Finding]:
+    """Merges into a base, since crewlog first merged into it, that no event names."""
+    known = {named.commit for named in names.commits if named.role == "merge"}
+    rows: list[Finding] = []
+    for base, first in names.bases.items():
+        tip = found.tip(base)
+        if tip is None or not found.has(first):
+            continue
+        line = ("rev-list", "--first-parent", "--merges", "--end-of-options", tip, f"^{first}")
+        merges = [commit for commit in found.git.line(*line).split("\n") if commit]
+        rows += [
+            _finding(found, "merge-unnamed", f"{commit[:12]} was merged into {base}, and no event says so")
+            for commit in merges
+            if commit not in known
+        ]
+    return rows

@@ -1,0 +1,176 @@
+"""Where the work of a claim happens: a branch and a worktree made for it, the worktree one is in, or neither."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from cli.binding import read_binding
+from cli.call import Call
+from cli.files import exclude
+from cli.git.repository import HEADS, INITIALIZING, Repository, repository
+from cli.place import GitPlace, find_git
+from domain.commands import Fork
+from domain.refusals import Refusal
+from domain.task import Claim, claim_of
+
+if TYPE_CHECKING:
+    from domain.log import Written
+
+
+class Wanted(NamedTuple):
+    """What the command line says about it."""
+
+    here: bool = False
+    no_branch: bool = False
+    base: str = ""
+
+
+class Beginning:
+    """Settled before the task is taken, carried out behind it: the branch is named after the claim."""
+
+    def __init__(
+        self, call: Call, fork: Fork | None, here: GitPlace | None, found: Repository | None
+    ) -> None:
+        self.call = call
+        self.fork = fork
+        self._here = here
+        self._repository = found
+
+    def carry_out(self, written: Written) -> GitPlace | None:
+        """The worktree to work in, made where it is missing; None: wherever one is. Done twice it does nothing."""
+        claim = claim_of(written.state)
+        if claim is None or claim.branch is None or claim.id != written.events[0].id:
+            return None
+        found = self._repository or repository(self.call)
+        if found is None:  # the same log, another machine
+            return None
+        if self._here and not written.replayed:
+            return _attach(found, self._here, claim.branch)
+        return worktree_for(found, written.state.card.id, claim)
+
+
+def begin(call: Call, wanted: Wanted) -> Beginning:
+    """Where a task that is about to be taken will be worked on. Raises Refusal before anything is written."""
+    if call.code is None:
+        if wanted.here or wanted.base:
+            raise Refusal(
+                "usage", f"{call.located.path} belongs to no git repository", "Leave --here and --base out."
+            )
+        return Beginning(call, None, None, None)
+    if wanted.no_branch:
+        if wanted.here or wanted.base:
+            raise Refusal("usage", "--no-branch goes without --here and --base", "crewlog start --no-branch")
+        return Beginning(call, None, None, None)
+    found = Repository(call, call.code)
+    base = wanted.base or found.default_base
+    tip = found.tip(base)
+    if tip is None:
+        return _without_commit(call, found, base)
+    here = _here(call, found, wanted, base)
+    if here is None:
+        return Beginning(call, Fork(base, tip), None, found)
+    git = found.git.at(here.worktree or "")
+    head, branch = (
+        git.line("rev-parse", "--verify", "HEAD"),
+        _branch(git.run("symbolic-ref", "-q", "HEAD", codes=(0, 1)).line),
+    )
+    fork = found.merge_base(head, tip) or tip
+    return Beginning(call, Fork(base, fork, branch), here, found)
+
+
+def _without_commit(call: Call, found: Repository, base: str) -> Beginning:
+    if not found.is_unborn(base):
+        message = f"there is no branch {base!r} to work from"
+        raise Refusal(
+            "not-a-branch", message, "Name one: --base main, or [git] base in config.toml.", base=base
+        )
+    call.shell.remark("the repository has no commit yet, so there is nothing to branch from: no branch")
+    return Beginning(call, None, None, found)
+
+
+def _branch(ref: str) -> str:
+    return ref.removeprefix(HEADS)
+
+
+def _here(call: Call, found: Repository, wanted: Wanted, base: str) -> GitPlace | None:
+    """The worktree that one is in, if it is to be used: asked for, or a linked one of one's own without a task."""
+    git = call.git
+    inside = git is not None and git.worktree is not None and git.common_dir == found.place.common_dir
+    if not inside or git is None or git.worktree is None:
+        if wanted.here:
+            raise Refusal("usage", "this is no worktree of the store's repository", "Leave --here out.")
+        return None
+    if not wanted.here:
+        bound = read_binding(git)
+        ours = git.worktree.startswith(found.work + os.sep)
+        if not git.linked or ours or (bound and bound.task):
+            return None
+    branch = _branch(found.git.at(git.worktree).run("symbolic-ref", "-q", "HEAD", codes=(0, 1)).line)
+    if branch != base:
+        return git
+    if wanted.here:
+        message = f"this worktree is on {base}, which the work is to go into"
+        raise Refusal(
+            "not-a-branch", message, "Switch to a branch of your own, or leave --here out.", branch=branch
+        )
+    return None
+
+
+def _attach(found: Repository, here: GitPlace, branch: str) -> GitPlace:
+    """A worktree without a branch gets the claim's; neither its files nor its index are touched."""
+    git = found.git.at(here.worktree or "")
+    if git.run("symbolic-ref", "-q", "HEAD", codes=(0, 1)).code:
+        head = git.line("rev-parse", "--verify", "HEAD")
+        git.run("update-ref", "--end-of-options", HEADS + branch, head)
+        git.run("symbolic-ref", "-m", "crewlog start", "HEAD", HEADS + branch)
+    return here
+
+
+def worktree_for(found: Repository, task: str, claim: Claim) -> GitPlace:
+    """The worktree of the claim's branch; branch and worktree are made where they are missing."""
+    branch = claim.branch or ""
+    tree = found.worktree_of(branch)
+    if tree and tree.lock == INITIALIZING:  # git was killed while it made it: nobody has worked there yet
+        found.git.run("worktree", "unlock", "--", tree.path)
+        found.git.at(tree.path).run("reset", "--quiet", "--hard")
+    path = tree.path if tree else _add(found, task, branch, claim.fork or "")
+    made = find_git(path)
+    if made is None:
+        raise Refusal(
+            "git", f"{path} is no worktree, though git lists it", "`git worktree prune` forgets it."
+        )
+    if os.path.exists(os.path.join(path, ".gitmodules")):
+        found.call.shell.remark(
+            f"submodules in {path} are not filled: `git submodule update --init` does that"
+        )
+    return made
+
+
+def _add(found: Repository, task: str, branch: str, fork: str) -> str:
+    os.makedirs(found.work, mode=0o700, exist_ok=True)
+    if found.place.main_worktree:  # a store may be older than the repository around it
+        exclude(
+            found.place.common_dir,
+            "/" + os.path.relpath(found.call.located.path, found.place.main_worktree) + "/",
+        )
+    names = (task, branch.replace("/", "-").removeprefix("crew-"))
+    path = next((path for name in names if not os.path.lexists(path := os.path.join(found.work, name))), None)
+    if path is None:
+        raise Refusal("git", f"{os.path.join(found.work, names[1])} is in the way", "Look what it holds.")
+    new = [] if found.tip(branch) else ["-b", branch]
+    found.git.run(
+        "worktree", "add", "--quiet", "--no-track", *new, "--end-of-options", path, fork if new else branch
+    )
+    return path
+
+
+def take_back(call: Call, written: Written, refusal: Refusal) -> None:
+    """Give a task back whose worktree could not be made: nobody shall work in the wrong folder."""
+    from domain.commands import Release
+
+    claim = claim_of(written.state)
+    if claim and not written.replayed:
+        reason = f"no worktree could be made: {refusal.message}"
+        call.write(written.state.card.id, Release(call.actor, claim.id, reason), keyed=False)
+        call.store.after_write()

@@ -1,0 +1,79 @@
+"""A shell command that is run to see whether work is good: `--check` of its holder, the gate of a merge."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from tempfile import TemporaryFile
+from typing import IO, NamedTuple
+
+from cli.call import Call
+from cli.signals import OFFSET
+from domain.refusals import Refusal
+
+KEPT = 1024 * 1024  # bytes of output that are kept, the end of it
+TIMED_OUT = 124  # as `timeout` says it
+
+
+class Came(NamedTuple):
+    """How the command ended: its exit code (128 + N: by signal N) and the end of its output."""
+
+    command: str
+    exit: int
+    output: str
+
+    def as_fields(self, name: str) -> dict[str, str | int]:
+        """The fields of an event, whose names begin with this one."""
+        said = {f"{name}_output": self.output} if self.output else {}
+        return {name: self.command, f"{name}_exit": self.exit, **said}
+
+
+def run_command(
+    call: Call, command: str, folder: str, environ: Mapping[str, str] | None = None, *, seconds: float
+) -> Came:
+    """Run it by `sh` in a folder, without input, in a process group of its own that ends with it."""
+    kept = {name: value for name, value in call.shell.environ.items() if not name.startswith("GIT_")}
+    with TemporaryFile() as file:
+        try:
+            process = subprocess.Popen(
+                ["sh", "-c", command],
+                cwd=folder,
+                env={**kept, **(environ or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
+        except OSError as error:
+            raise Refusal("bad-value", f"cannot run sh: {error.strerror}", "Look at the PATH.") from error
+        code = _wait(process, seconds)
+        return Came(command, code, _without_secrets(_end_of(file, call.store.config.blob)))
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> int:
+    try:
+        code = process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        code = TIMED_OUT
+    finally:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return code if code >= 0 else OFFSET - code
+
+
+def _end_of(file: IO[bytes], limit: int) -> str:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - min(KEPT, limit // 2)))
+    return file.read().decode("utf-8", "replace").rstrip()
+
+
+def _without_secrets(output: str) -> str:
+    """The output; the log would refuse one that looks like it holds a secret."""
+    from domain.secrets import find_secret
+
+    found = find_secret(output) if output else None
+    return f"(withheld: it looks like it holds a secret: {found.rule})" if found else output
