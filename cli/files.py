@@ -37,6 +37,14 @@ def exclude(common_dir: str, pattern: str) -> None:
         raise unwritable(error, path) from error
 
 
+def make_folder(path: str) -> None:
+    """Make a private folder (0700); fine if it is there. Raises Refusal `unwritable`, `disk-full`."""
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise unwritable(error, path) from error
+
+
 def write_private(path: str, text: str, *, replace: bool = True) -> None:
     """Write a whole file that only its owner may read (0600), or nothing: temporary file, flush to disk, rename.
 

@@ -150,17 +150,15 @@ TASK_FULL = _object(
         "progress": _maybe({"type": "object"}),
     },
     {
-        "ahead": _maybe(
-            _object(
-                {
-                    "commit": MAYBE_TEXT,
-                    "commits": COUNT,
-                    "files": COUNT,
-                    "added": COUNT,
-                    "removed": COUNT,
-                    "moved": FLAG,
-                }
-            )
+        "ahead": _object(
+            {
+                "commit": MAYBE_TEXT,
+                "commits": COUNT,
+                "files": COUNT,
+                "added": COUNT,
+                "removed": COUNT,
+                "moved": FLAG,
+            }
         )
     },
 )
@@ -310,7 +308,66 @@ WRITES_ONE = (
     "edit",
     "undo",
 )
-WRITES_SEVERAL = ("spawn", "approve", "merge", "cancel")
+WRITES_SEVERAL = ("spawn", "approve", "cancel")
+
+_PREDICTED = _object(
+    {"task": TASK, "state": STATE, "commit": MAYBE_TEXT, "conflicts": _list(TEXT)}, {"base": TEXT}
+)
+_FAILED = _object({"task": TEXT, "error": ERROR["properties"]["error"]})
+_BRANCH = _object({"branch": TEXT, "task": TASK, "commit": TEXT, "abandoned": FLAG, "why": TEXT})
+_CHANGED = _object({"path": TEXT, "added": _maybe(COUNT), "removed": _maybe(COUNT)})
+# Answers of what reads and writes the code repository.
+CODE_ANSWERS: dict[str, Schema] = {
+    "merge": {
+        "anyOf": [
+            WRITE,
+            RESULTS,
+            _PREDICTED,
+            _object({"results": _list({"anyOf": [_PREDICTED, _FAILED]})}),
+        ]
+    },
+    "diff": _object(
+        {
+            "task": TASK,
+            "from": TEXT,
+            "commit": TEXT,
+            "files": _list(_CHANGED),
+            "diff": TEXT,
+            "cut": {**FLAG, "description": "true: --full has more of it"},
+        }
+    ),
+    "review": _object(
+        {
+            "task": TASK_FULL,
+            "notes": _list(_object({"by": TEXT, "at": TIME, "text": LARGE})),
+            "outlook": _maybe(
+                _object(
+                    {
+                        "here": FLAG,
+                        "moved": FLAG,
+                        "base": MAYBE_TEXT,
+                        "merges": {"type": ["boolean", "null"]},
+                        "conflicts": _list(TEXT),
+                    }
+                )
+            ),
+            "next": _list(TEXT),
+        }
+    ),
+    "cleanup": _object(
+        {"by": TEXT, "removed": _list(_BRANCH), "kept": _list(_BRANCH), "dry_run": FLAG},
+    ),
+    "verify": _object(
+        {
+            "findings": _list(
+                _object(
+                    {"code": TEXT, "path": TEXT, "message": TEXT},
+                    {"hint": TEXT, "line": COUNT, "offset": COUNT, "id": TEXT},
+                )
+            )
+        }
+    ),
+}
 
 ANSWERS: dict[str, Schema] = {
     "init": _object({"store": TEXT, "created": FLAG, "replica": TEXT, "me": MAYBE_TEXT, "why": TEXT}),
@@ -329,6 +386,7 @@ ANSWERS: dict[str, Schema] = {
     ),
     **dict.fromkeys(WRITES_ONE, WRITE),
     **{name: {"anyOf": [WRITE, RESULTS]} for name in WRITES_SEVERAL},
+    **CODE_ANSWERS,
     "prime": _object({"name": MAYBE_TEXT, "holds": _list(HELD), "unread": COUNT, "text": TEXT}),
     "wait": _object({"got": {"type": "object", "required": ["kind", "id"]}, "position": COUNT}),
     "send": _object({**_MAIL_WRITTEN, "to": TEXT}, _MAIL_REMARKED),

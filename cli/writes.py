@@ -25,7 +25,7 @@ def short(event_id: str) -> str:
 
 
 def outcome(call: Call, written: Written, **extra: Any) -> dict[str, Any]:
-    """The JSON object of one write: `{"task", "state", "event", "claim"?, …, "next"}`."""
+    """The JSON object of one write: `{"task", "state", "event", "claim"?, …, "next"}`; `first` comes first in `next`."""
     task: Task = written.state
     claim = claim_of(task)
     data: dict[str, Any] = {
@@ -37,9 +37,10 @@ def outcome(call: Call, written: Written, **extra: Any) -> dict[str, Any]:
         data["claim"] = claim.id
     if written.replayed:
         data["replayed"] = True
+    first = extra.pop("first", ())
     data |= extra
     who = call.who()
-    data["next"] = next_lines(task, who.name if who else None)
+    data["next"] = [*first, *next_lines(task, who.name if who else None)]
     if call.options.full:
         from projections.tasks import full
 

@@ -327,7 +327,9 @@ TRANSITIONS = (
     ),
     Transition("edit", "task.edited", ANY, "the same", "", "change title, body, priority, slug or labels"),
     Transition("note", "task.noted", ANY, "the same", "", "write something down"),
-    Transition("cleanup", "task.cleaned", ANY, "the same", "", "remove a branch that was given up"),
+    Transition(
+        "cleanup (abandoned)", "task.cleaned", ANY, "the same", "", "remove a branch that was given up"
+    ),
     Transition("progress", "task.progressed", frozenset({WORKING}), "the same", "claim", "say how far it is"),
 )
 BY_EVENT = {row.event: row for row in TRANSITIONS}

@@ -117,6 +117,8 @@ def finish_claim(
     beginning: Beginning | None = None,
 ) -> None:
     """Bind the worktree to the new claim and answer with it, and with who held the task before."""
+    import shlex
+
     from cli.output import Answer
     from cli.taking import previous, previous_line
 
@@ -131,7 +133,9 @@ def finish_claim(
     extra |= {"reaped": list(reaped)} if reaped else {}
     if made and held and held.branch:
         extra |= {"branch": held.branch, "base": held.base}
-        said = [f"  in {safe_line(folder)}, branch {safe_line(held.branch)}", *said]
+        said = [f"  branch {safe_line(held.branch)}", *said]
+        if call.git is None or call.git.worktree != folder:
+            extra["first"] = [f"cd {shlex.quote(folder)}"]
     answered = answer(call, written, said=said, claim=claim, dir=folder, **extra)
     if print_ and not call.options.json:
         value = {"dir": folder, "task": written.state.card.id, "claim": claim}[print_]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from cli.binding import read_binding
 from cli.call import Call
-from cli.files import exclude
+from cli.files import exclude, make_folder
 from cli.git.repository import HEADS, INITIALIZING, Repository, repository
 from cli.place import GitPlace, find_git
 from domain.commands import Fork
@@ -134,12 +135,11 @@ def worktree_for(found: Repository, task: str, claim: Claim) -> GitPlace:
     if tree and tree.lock == INITIALIZING:  # git was killed while it made it: nobody has worked there yet
         found.git.run("worktree", "unlock", "--", tree.path)
         found.git.at(tree.path).run("reset", "--quiet", "--hard")
-    path = tree.path if tree else _add(found, task, branch, claim.fork or "")
+    gone = tree is not None and not os.path.isdir(tree.path)
+    path = tree.path if tree and not gone else _add(found, task, claim, again=gone)
     made = find_git(path)
     if made is None:
-        raise Refusal(
-            "git", f"{path} is no worktree, though git lists it", "`git worktree prune` forgets it."
-        )
+        raise Refusal("git", f"{path} is no worktree, though git lists it", "Look what it holds.")
     if os.path.exists(os.path.join(path, ".gitmodules")):
         found.call.shell.remark(
             f"submodules in {path} are not filled: `git submodule update --init` does that"
@@ -147,22 +147,27 @@ def worktree_for(found: Repository, task: str, claim: Claim) -> GitPlace:
     return made
 
 
-def _add(found: Repository, task: str, branch: str, fork: str) -> str:
-    os.makedirs(found.work, mode=0o700, exist_ok=True)
+def _add(found: Repository, task: str, claim: Claim, *, again: bool) -> str:
+    """Make the worktree, and the branch where there is none. `again`: git knows one whose folder was removed."""
+    branch, store = claim.branch or "", found.call.located.path
+    make_folder(found.work)
     if found.place.main_worktree:  # a store may be older than the repository around it
-        exclude(
-            found.place.common_dir,
-            "/" + os.path.relpath(found.call.located.path, found.place.main_worktree) + "/",
-        )
+        exclude(found.place.common_dir, "/" + os.path.relpath(store, found.place.main_worktree) + "/")
     names = (task, branch.replace("/", "-").removeprefix("crew-"))
-    path = next((path for name in names if not os.path.lexists(path := os.path.join(found.work, name))), None)
-    if path is None:
-        raise Refusal("git", f"{os.path.join(found.work, names[1])} is in the way", "Look what it holds.")
-    new = [] if found.tip(branch) else ["-b", branch]
-    found.git.run(
-        "worktree", "add", "--quiet", "--no-track", *new, "--end-of-options", path, fork if new else branch
-    )
+    path = os.path.join(found.work, next(filter(_is_free(found.work), names), names[-1]))
+    if os.path.lexists(path):
+        raise Refusal("git", f"{path} is in the way", "Look what it holds.")
+    options = ["--force"] if again else []
+    if found.tip(branch):
+        found.git.run("worktree", "add", "--quiet", *options, "--end-of-options", path, branch)
+    else:
+        options += ["--no-track", "-b", branch]
+        found.git.run("worktree", "add", "--quiet", *options, "--end-of-options", path, claim.fork or "")
     return path
+
+
+def _is_free(folder: str) -> Callable[[str], bool]:
+    return lambda name: not os.path.lexists(os.path.join(folder, name))
 
 
 def take_back(call: Call, written: Written, refusal: Refusal) -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cli.call import Call
+from cli.files import make_folder
 from cli.git.moving import check_clean, move, place_of
 from cli.git.repository import HEADS, Repository, needed
 from cli.git.review import Prediction, base_of, check_unmoved, predict
@@ -282,7 +283,7 @@ def _rebuild(found: Repository, state: Merging) -> str:
 def _checkout(found: Repository, merge: str) -> Generator[str]:
     """The merged tree in a worktree of its own, which is gone afterwards. One that a crash left is made anew."""
     path = os.path.join(found.work, f"gate-{merge[:12]}")
-    os.makedirs(found.work, mode=0o700, exist_ok=True)
+    make_folder(found.work)
     _remove(found, path)
     found.git.run("worktree", "add", "--quiet", "--detach", "--end-of-options", path, merge)
     try:

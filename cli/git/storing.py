@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from cli.files import write_private
+from cli.files import make_folder, write_private
 from export.git import Git
 
 BRANCH = "crewlog"
@@ -32,7 +32,7 @@ def make_repository(store: str, environ: Mapping[str, str]) -> None:
     git.check_version()
     git.run("init", "--quiet", "--template=", "--object-format=sha1", f"--initial-branch={BRANCH}")
     info = os.path.join(store, ".git", "info")
-    os.makedirs(info, mode=0o700, exist_ok=True)
+    make_folder(info)
     write_private(os.path.join(info, "exclude"), IGNORED)
     if git.run("rev-parse", "--quiet", "--verify", f"refs/heads/{BRANCH}", codes=(0, 1)).code:
         tree = git.line("hash-object", "-t", "tree", "-w", "--stdin")

@@ -34,6 +34,15 @@ def repository(folder: Path) -> Path:
     return folder
 
 
+def commit(folder: Path, name: str = "work.txt", text: str = "work\n", message: str = "work") -> str:
+    """Commit one file, and return the commit."""
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text)
+    git(folder, "add", "--", name)
+    git(folder, "commit", "-q", "-m", message)
+    return git(folder, "rev-parse", "HEAD").strip()
+
+
 def linked(main: Path, name: str) -> Path:
     """A linked worktree beside the repository."""
     git(main, "worktree", "add", "-q", f"../{name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ import pytest
 
 from cli.grammar import COMMON, MODULES, OTHER_WORDS, load
 from tests.cli.conftest import Crew, why
+from tests.cli.repositories import commit, repository
 
 # These print a document or a show, not an answer.
 WITHOUT_ANSWER = {"schema", "demo"}
@@ -152,10 +154,53 @@ def mail(crew: Crew, task: str) -> Iterator[str]:
     yield "prime --as bob"
 
 
-def test_every_answer_has_its_shape(crew: Crew, schemas: dict[str, Any]) -> None:
+def in_a_repository(crew: Crew) -> Iterator[str]:
+    """Lines that are about code."""
+    task, second = crew.spawn("one"), crew.spawn("two")
+    yield f"start {task} --as ada"
+    claim = crew.do("whoami --as ada")["claim"]
+    folder = crew.folder / ".crewlog/work" / task
+    yield f"show {task}"
+    commit(folder)
+    yield f"done {task} --check 'echo {'x' * 5_000}' --ran 'all of it' --as ada --claim {claim}"
+    yield f"note {task} hm --as bob"
+    yield f"review {task}"
+    yield "review --full"
+    yield f"diff {task}"
+    yield f"approve {task} --as zoe"
+    yield f"merge {task} --dry-run --as zoe"
+    yield "merge --all --dry-run --as zoe"
+    yield "merge --all --as zoe"
+    yield f"show {task} --full"
+    claim = crew.do(f"start {second} --as bob")["claim"]
+    commit(crew.folder / ".crewlog/work" / second, text="other\n")
+    crew.do(f"done {second} --as bob --claim {claim}")
+    crew.do(f"approve {second} --as zoe")
+    commit(crew.folder, text="third\n")
+    yield f"merge {second} --dry-run --as zoe"
+    yield "merge --all --as zoe"  # refused
+    yield f"show {second}"
+    yield f"review {second}"
+    yield "cleanup --dry-run --as zoe"
+    yield "cleanup --as zoe"
+    yield "verify --git"
+
+
+def test_every_answer_has_its_shape(crew: Crew, schemas: dict[str, Any], tmp_path: Path) -> None:
+    in_git = Crew(repository(tmp_path / "code"))
+    in_git.do("init --as zoe")
+    tried = assert_shapes(crew, scenario(crew), schemas) | assert_shapes(
+        in_git, in_a_repository(in_git), schemas
+    )
+
+    assert set(MODULES) - WITHOUT_ANSWER - tried == set(), "the scenario does not try these"
+
+
+def assert_shapes(crew: Crew, lines: Iterator[str], schemas: dict[str, Any]) -> set[str]:
+    """Each line is answered as its schema says; the commands that were tried."""
     wrong: list[str] = []
     tried: set[str] = set()
-    for line in scenario(crew):
+    for line in lines:
         name = line.split()[0]
         stdin = '{"title":"a","slug":"s"}\n{"title":"b","after":["s"]}\n' if "--from" in line else "x" * 5_000
         result = crew.run("--json", *crew.words(line), stdin=stdin)
@@ -169,7 +214,7 @@ def test_every_answer_has_its_shape(crew: Crew, schemas: dict[str, Any]) -> None
             wrong += [f"{line}: {problem}" for problem in problems(answer, schemas[name])]
 
     assert not wrong, "\n".join(wrong)
-    assert set(MODULES) - WITHOUT_ANSWER - tried == set(), "the scenario does not try these"
+    return tried
 
 
 REFUSED = [

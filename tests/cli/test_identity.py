@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from tests.cli.conftest import Crew, why
-from tests.cli.repositories import git, linked, repository
+from tests.cli.repositories import commit, git, linked, repository
 
 
 @pytest.fixture
@@ -69,6 +69,7 @@ def test_inside_a_bound_worktree_commands_need_neither_name_nor_task_nor_claim(t
 
     assert team.do("progress --percent 50", cwd=there)["task"] == task
     assert team.do("note 'half way'", cwd=there)["task"] == task
+    commit(there)
     assert team.do("done -e fine", cwd=there)["state"] == "IN_REVIEW"
     assert team.do("done --withdraw", cwd=there)["state"] == "WORKING"
     assert team.do("show", cwd=there)["task"]["id"] == task
@@ -81,7 +82,7 @@ def test_the_main_worktree_can_be_bound_as_well(team: Crew) -> None:
     task = team.spawn()
     (team.folder / "deep/er").mkdir(parents=True)
 
-    team.do(f"start {task} --as ada")
+    team.do(f"start {task} --no-branch --as ada")
 
     assert team.do("done", cwd=team.folder / "deep/er")["state"] == "IN_REVIEW"
     assert git(team.folder, "status", "--porcelain", "--ignored") == "!! .crewlog/\n"
@@ -97,6 +98,7 @@ def test_worktrees_are_bound_one_by_one(team: Crew) -> None:
     for folder, name, task in ((here, "ada", first), (there, "bob", second)):
         found = team.do("whoami", cwd=folder)
         assert (found["name"], found["task"], found["dir"]) == (name, task, str(folder))
+        commit(folder)
         assert team.do("done", cwd=folder)["task"] == task
     assert team.do("whoami")["name"] is None
 
@@ -113,7 +115,7 @@ def test_the_binding_lies_in_the_git_directory_and_not_in_the_worktree(team: Cre
 
 
 def test_another_name_in_a_bound_worktree_has_no_task_there(team: Crew) -> None:
-    team.do(f"start {team.spawn()} --as ada")
+    team.do(f"start {team.spawn()} --no-branch --as ada")
 
     refused = team.refused("done --as bob")
 
@@ -121,9 +123,9 @@ def test_another_name_in_a_bound_worktree_has_no_task_there(team: Crew) -> None:
     assert "`crewlog whoami --as bob`" in refused["hint"]
 
 
-def test_resume_in_another_worktree_binds_that_one(team: Crew) -> None:
+def test_work_without_a_branch_is_resumed_wherever_one_is(team: Crew) -> None:
     here, there = linked(team.folder, "one"), linked(team.folder, "two")
-    task = team.do(f"start {team.spawn()} --as ada", cwd=here)["task"]
+    task = team.do(f"start {team.spawn()} --no-branch --as ada", cwd=here)["task"]
 
     team.do(f"resume {task} --as ada", cwd=there)
 
@@ -131,8 +133,21 @@ def test_resume_in_another_worktree_binds_that_one(team: Crew) -> None:
     assert team.do("done", cwd=there)["state"] == "IN_REVIEW"
 
 
+def test_work_with_a_branch_is_resumed_where_the_branch_is(team: Crew) -> None:
+    here, there = linked(team.folder, "one"), linked(team.folder, "two")
+    task = team.do(f"start {team.spawn()} --as ada", cwd=here)["task"]
+
+    resumed = team.do(f"resume {task} --as ada", cwd=there)
+
+    assert (resumed["dir"], resumed["branch"]) == (str(here), "one")
+    assert resumed["next"][0] == f"cd {here}"
+    commit(here)
+    assert team.do("done", cwd=here)["state"] == "IN_REVIEW"
+    assert team.do("whoami", cwd=there)["name"] is None
+
+
 def test_joining_again_under_the_same_name_keeps_the_task(team: Crew) -> None:
-    task = team.do(f"start {team.spawn()} --as ada")["task"]
+    task = team.do(f"start {team.spawn()} --no-branch --as ada")["task"]
 
     team.do("join ada")
     assert team.do("done")["task"] == task
@@ -142,7 +157,7 @@ def test_joining_again_under_the_same_name_keeps_the_task(team: Crew) -> None:
 
 
 def test_a_binding_to_another_store_counts_for_nothing(team: Crew, tmp_path: Path) -> None:
-    team.do(f"start {team.spawn()} --as ada")
+    team.do(f"start {team.spawn()} --no-branch --as ada")
     (tmp_path / "other").mkdir()
     team.do(f"init --store {tmp_path}/other --as kim")
 
@@ -168,6 +183,7 @@ def test_the_claim_in_the_environment_is_for_the_task_in_the_environment(team: C
     about = {"CREWLOG_AGENT": "ada", "CREWLOG_TASK": task, "CREWLOG_CLAIM": claim}
 
     assert why(team.refused(f"done {other}", environ=about)) == ("no-claim", 4)
+    commit(there)
     assert team.do(f"done {other}", environ=about, cwd=there)["state"] == "IN_REVIEW"
 
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from cli.grammar import MODULES
-from tests.cli.repositories import ALONE, repository
+from tests.cli.repositories import ALONE, git, repository
 
 PROJECT = Path(__file__).resolve().parents[2]
 README = (PROJECT / "README.md").read_text()
@@ -38,8 +38,14 @@ def test_the_quick_start_runs_as_printed(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "COMPLETED  Greet by name" in done.stdout
-    for event in ("task.spawned", "task.started", "task.progressed", "task.submitted", "task.approved"):
-        assert event in done.stdout
+    assert "    hello zoe\n" in done.stdout  # what the check printed, in the review
+    for event in ("spawned", "started", "progressed", "submitted", "approved", "merging", "merged"):
+        assert f"task.{event}" in done.stdout
+    greeter = tmp_path / "greeter"
+    assert (greeter / "hello.py").read_text() == 'print("hello", input())\n'
+    assert git(greeter, "log", "-1", "--format=%s").startswith("Merge t-")
+    assert git(greeter, "branch", "--format=%(refname:short)").split() == ["main"]
+    assert git(greeter, "status", "--porcelain") == ""
 
 
 def test_the_first_screen_has_the_two_commands() -> None:

@@ -596,7 +596,7 @@ UNDONE_BY_NOTHING: dict[str, tuple[str, Callable[[Stream], Command]]] = {
     "task.merged": (task.APPROVED, lambda _: Merge(ZOE, found=COMMIT)),
     "task.merge-failed": (task.APPROVED, COMMANDS["merge (failed)"]),
     "task.merge-failed after a merging": (task.MERGING, COMMANDS["merge (failed)"]),
-    "task.cleaned": (task.FAILED, COMMANDS["cleanup"]),
+    "task.cleaned": (task.FAILED, COMMANDS["cleanup (abandoned)"]),
     "task.cancelled while held": (task.WORKING, lambda _: Cancel(ZOE)),
     "task.cancelled in review": (task.IN_REVIEW, lambda _: Cancel(ZOE)),
     "task.cancelled after a failure": (task.FAILED, lambda _: Cancel(ZOE)),

@@ -213,7 +213,7 @@ COMMANDS: dict[str, Callable[[Stream], Command]] = {
     "retry": lambda _: Retry(ZOE),
     "assign": lambda _: Assign(ZOE, BOB),
     "edit": lambda _: Edit(ZOE, title="Mend the logout"),
-    "cleanup": lambda _: Clean(ZOE, "crew/t-aaaaaaaa-0123abcd", COMMIT),
+    "cleanup (abandoned)": lambda _: Clean(ZOE, "crew/t-aaaaaaaa-0123abcd", COMMIT),
     "note": lambda _: Note(BOB, "I saw this before"),
     "progress": lambda stream: Progress(ADA, stream.claim, "half of it", 50),
 }
