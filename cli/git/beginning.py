@@ -132,11 +132,13 @@ def worktree_for(found: Repository, task: str, claim: Claim) -> GitPlace:
     """The worktree of the claim's branch; branch and worktree are made where they are missing."""
     branch = claim.branch or ""
     tree = found.worktree_of(branch)
-    if tree and tree.lock == INITIALIZING:  # git was killed while it made it: nobody has worked there yet
-        found.git.run("worktree", "unlock", "--", tree.path)
-        found.git.at(tree.path).run("reset", "--quiet", "--hard")
     gone = tree is not None and not os.path.isdir(tree.path)
     path = tree.path if tree and not gone else _add(found, task, claim, again=gone)
+    if (
+        tree is None or gone or tree.lock == INITIALIZING
+    ):  # the last: killed in here, so nobody has worked there yet
+        found.git.at(path).run("reset", "--quiet", "--hard")
+        found.worktree("unlock", "--", path)
     made = find_git(path)
     if made is None:
         raise Refusal("git", f"{path} is no worktree, though git lists it", "Look what it holds.")
@@ -148,7 +150,10 @@ def worktree_for(found: Repository, task: str, claim: Claim) -> GitPlace:
 
 
 def _add(found: Repository, task: str, claim: Claim, *, again: bool) -> str:
-    """Make the worktree, and the branch where there is none. `again`: git knows one whose folder was removed."""
+    """Make the worktree, empty, and the branch where there is none. `again`: git knows one whose folder was removed.
+
+    It is locked until its files are there: they are written while others may make theirs.
+    """
     branch, store = claim.branch or "", found.call.located.path
     make_folder(found.work)
     if found.place.main_worktree:  # a store may be older than the repository around it
@@ -157,12 +162,20 @@ def _add(found: Repository, task: str, claim: Claim, *, again: bool) -> str:
     path = os.path.join(found.work, next(filter(_is_free(found.work), names), names[-1]))
     if os.path.lexists(path):
         raise Refusal("git", f"{path} is in the way", "Look what it holds.")
-    options = ["--force"] if again else []
+    options = [
+        "--quiet",
+        "--no-checkout",
+        "--lock",
+        "--reason",
+        INITIALIZING,
+        *(["--force"] if again else []),
+    ]
     if found.tip(branch):
-        found.git.run("worktree", "add", "--quiet", *options, "--end-of-options", path, branch)
+        found.worktree("add", *options, "--end-of-options", path, branch)
     else:
-        options += ["--no-track", "-b", branch]
-        found.git.run("worktree", "add", "--quiet", *options, "--end-of-options", path, claim.fork or "")
+        found.worktree(
+            "add", *options, "--no-track", "-b", branch, "--end-of-options", path, claim.fork or ""
+        )
     return path
 
 

@@ -95,7 +95,7 @@ def clean(found: Repository, branch: Branch) -> Branch:
     tree = found.worktree_of(branch.branch)
     try:
         if tree:
-            found.git.run("worktree", "remove", "--", tree.path)
+            found.worktree("remove", "--", tree.path)
     except Refusal as refusal:  # it got changes meanwhile, is locked, or holds submodules
         return branch._replace(goes=False, abandoned=False, why=refusal.message)
     if branch.abandoned:

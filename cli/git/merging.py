@@ -285,7 +285,8 @@ def _checkout(found: Repository, merge: str) -> Generator[str]:
     path = os.path.join(found.work, f"gate-{merge[:12]}")
     make_folder(found.work)
     _remove(found, path)
-    found.git.run("worktree", "add", "--quiet", "--detach", "--end-of-options", path, merge)
+    found.worktree("add", "--quiet", "--detach", "--no-checkout", "--end-of-options", path, merge)
+    found.git.at(path).run("reset", "--quiet", "--hard")
     try:
         yield path
     finally:
@@ -303,7 +304,7 @@ def remove_gates(found: Repository) -> None:
 
 def _remove(found: Repository, path: str) -> None:
     # Locked where git was killed while it made it, dirty with what the gate has built, or not there at all.
-    found.git.run("worktree", "remove", "--force", "--force", "--", path, codes=(0, 128))
+    found.worktree("remove", "--force", "--force", "--", path, codes=(0, 128))
     if os.path.lexists(path):  # git had not come to know it yet
         import shutil
 

@@ -119,6 +119,7 @@ def _spread(found: Repository, tree: Worktree, before: str, after: str) -> None:
     Files that a crash left half-way are known by their content, so that nobody's change is ever taken for ours.
     """
     git = found.git.at(tree.path)
+    git.run("update-index", "-q", "--refresh", codes=(0, 1, 128))  # a file that was only touched is no change
     if found.changes_in(tree.path, untracked=False):
         _acknowledge(git, tree, _entries(found.git, before, after))
     line = ("read-tree", "-m", "-u", before, after)
@@ -127,7 +128,8 @@ def _spread(found: Repository, tree: Worktree, before: str, after: str) -> None:
         said = " ".join(done.err.split())
         if "index.lock" in said:
             raise Refusal("git-busy", said, f"Another git command is at work in {tree.path}.", dir=tree.path)
-        raise _dirty(tree, [said], "something is in the way")
+        message = f"something is in the way in {tree.path}: {said}"
+        raise Refusal("dirty", message, "Commit it or move it away; nothing was changed.", dir=tree.path)
     git.run("update-index", "-q", "--refresh", codes=(0, 1))
 
 

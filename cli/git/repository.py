@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from functools import cached_property
 from typing import NamedTuple
 
 from cli.call import Call
 from cli.place import GitPlace
 from domain.refusals import Refusal
-from export.git import Git
+from domain.stores.queue import turn
+from export.git import Done, Git
 
 HEADS = "refs/heads/"
 KEPT = "refs/crewlog/"
@@ -109,11 +111,16 @@ class Repository:
 
     def worktrees(self) -> list[Worktree]:
         """All worktrees, the main one first."""
-        entries = self.git.run("worktree", "list", "--porcelain", "-z").line.split("\0\0")
+        entries = self.worktree("list", "--porcelain", "-z").line.split("\0\0")
         found = [_worktree(entry.split("\0")) for entry in entries if entry.strip("\0")]
         if found and self.place.main_worktree:  # git guesses it, wrongly for a submodule
             found[0] = found[0]._replace(path=self.place.main_worktree)
         return found
+
+    def worktree(self, *arguments: str, codes: Collection[int] = (0,)) -> Done:
+        """Run `git worktree`, one at a time: it fails on a worktree that another one is just making or removing."""
+        with turn(self.call.store.path("worktrees.lock"), self.call.store.config.wait):
+            return self.git.run("worktree", *arguments, codes=codes)
 
     def worktree_of(self, branch: str) -> Worktree | None:
         """The worktree that has the branch checked out."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import threading
 from pathlib import Path
 
@@ -130,6 +131,18 @@ def test_an_untracked_file_in_the_way_is_not_lost(team: Team, ignored: bool) -> 
     assert why(refused) == ("dirty", 4)
     assert (team.folder / "new.txt").read_text() == "mine\n"
     assert team.events(work.task)[-1] == "task.approved"
+
+
+def test_a_file_that_was_only_touched_is_no_change(team: Team) -> None:
+    work = team.begin()
+    team.edit(work.folder, "new hello\n")
+    team.finish(work)
+    os.utime(team.folder / "hello.py", (1, 1))
+
+    team.do(f"approve {work.task} --merge --as zoe")
+
+    assert (team.folder / "hello.py").read_text() == "new hello\n"
+    assert team.git("status", "--porcelain") == ""
 
 
 def test_files_that_the_work_removes_and_renames_go_along(team: Team) -> None:
