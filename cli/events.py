@@ -23,6 +23,9 @@ def _said(payload: dict[str, Any]) -> str:
     texts = [preview(payload[name]) for name in _TEXTS if payload.get(name)]
     if "percent" in payload:
         texts.insert(0, f"{payload['percent']}%")
+    if payload.get("commit"):
+        into = f" → {payload['base']}" if payload.get("base") else ""
+        texts.insert(0, f"{(payload.get('merge') or payload['commit'])[:12]}{into}")
     if payload.get("forced"):
         texts.insert(0, "by force")
     text = safe_line(" ".join(texts))

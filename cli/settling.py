@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Outcome = Literal["done", "left", "settled", "failed", "released", "lost"]
 # Whose claim it was decides the log when it writes: these say that it is no longer ours.
 _TOO_LATE = frozenset({"stale-claim", "wrong-state", "held"})
+# What the command left cannot be handed in: it did not do its work.
+_NOT_COMMITTED = frozenset({"dirty", "empty-branch", "absent-commit", "branch-moved"})
 
 
 class Ended(NamedTuple):
@@ -107,7 +109,7 @@ def _handing_in(call: Call, claimed: Claimed, ended: Ended) -> tuple[Outcome, Co
     try:
         return "done", submission(call, task, claim, _account(ended))
     except Refusal as refusal:
-        if refusal.code in _TOO_LATE:
+        if refusal.code not in _NOT_COMMITTED:
             raise
         why = f"it cannot be handed in: {refusal.message}"
         return "failed", Fail(agent, claim, f"{why}\n{_account(ended)}")

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from cli.demo import code
 from cli.demo.crew import Member, command_line, environment
 from cli.demo.worker import PATIENCE, PAUSE
 from cli.events import event_line
@@ -36,6 +37,8 @@ class Story:
     cancelled: str = ""
     killed: str = ""
     acknowledged: str = ""
+    conflicts: list[str] = field(default_factory=list[str])
+    merge_killed: str = ""
 
 
 class Demo:
@@ -49,6 +52,7 @@ class Demo:
         self.environ = environment(shell.environ, self.store)
         self.boss = Member(COORDINATOR, folder, self.environ)
         self.story = Story()
+        self.in_git = False
 
     def say(self, text: str) -> None:
         """Tell the audience."""
@@ -57,7 +61,10 @@ class Demo:
     def run(self) -> int:
         """The whole demonstration; the number of things that did not end as they should."""
         self.say(f"A crew of {len(CREW) + 1} workers and {COORDINATOR}, who coordinates; store {self.store}")
+        self.in_git = code.make(self.folder, self.environ)
         self._must(self.boss.run("init", self.folder))
+        if self.in_git:
+            self.say("in a git repository: each task gets a branch and a worktree of its own")
         lines = b"\n".join(orjson.dumps(task) for task in self.tasks)
         spawned = self._must(self.boss.run("spawn", "--from", "-", stdin=lines))
         self.say(f"{COORDINATOR} spawned {len(spawned['results'])} tasks in one transaction\n")
@@ -152,6 +159,20 @@ class Demo:
             self.say(f"  {self.story.rejected} was rejected: its holder redoes it")
         if tasks:
             self.boss.run("approve", *tasks)
+        if self.in_git:
+            self._merge()
+
+    def _merge(self) -> None:
+        waiting = self._must(self.boss.run("list", "--state", "APPROVED"))["tasks"]
+        if waiting and not self.story.merge_killed:
+            self.story.merge_killed = waiting[0]["id"]
+            code.kill_a_merge(self.boss, self.story.merge_killed)
+            self.say(f"  the merge of {self.story.merge_killed} was killed with -9 while its gate ran")
+        for result in self.boss.run("merge", "--all").data.get("results", ()):
+            error, task = result.get("error", {}), result["task"]
+            if error.get("code") == "merge-conflict" and task not in self.story.conflicts:
+                self.story.conflicts.append(task)
+                self.say(f"  {error['message']}: its holder mends that")
 
     def _followed(self, follower: subprocess.Popen[bytes]) -> list[bytes]:
         """What the follower saw, once it has seen as many lines as the log has."""
@@ -202,6 +223,7 @@ class Demo:
         with open(os.path.join(self.store, "live.jsonl"), "rb") as file:
             live = file.read().split(b"\n")[:-1]
         ended = states["COMPLETED"] + states["CANCELLED"]
+        in_git = self._verdicts_in_git(states["COMPLETED"]) if self.in_git else {}
         checks = {
             f"every task ended: {states['COMPLETED']} COMPLETED, {states['CANCELLED']} CANCELLED": ended
             == len(self.tasks),
@@ -216,8 +238,30 @@ class Demo:
             f"views rebuilt from the log equal the live ones (state {rebuilt['hash_after'][:12]})": rebuilt[
                 "same"
             ],
+            **in_git,
         }
         self.say("")
         for text, good in checks.items():
             self.say(f"  {'ok ' if good else 'NOT'}  {text}")
         return sum(not good for good in checks.values())
+
+    def _verdicts_in_git(self, completed: int) -> dict[str, bool]:
+        findings = self.boss.run("verify", "--git").data.get("findings", [{}])
+        merged = code.merges(self.folder, self.environ)
+        cleaned = self._must(self.boss.run("cleanup", "--abandoned"))
+        conflicts = ", ".join(self.story.conflicts)
+        killed = [subject for subject in merged if self.story.merge_killed in subject]
+        return {
+            f"each completed task is one merge commit in {code.BASE}: {len(merged)}": len(merged)
+            == len(set(merged))
+            == completed,
+            f"the merge that was killed, of {self.story.merge_killed}, came in once": len(killed) == 1,
+            f"what conflicted was mended and merged: {conflicts or 'nothing did'}": not self.story.conflicts
+            or all(any(task in subject for subject in merged) for task in self.story.conflicts),
+            "the checkout of the base went along and is clean": code.is_clean(self.folder, self.environ),
+            "every commit that the log names is where it should be": not findings,
+            f"`cleanup` left {code.BASE} only, after {len(cleaned['removed'])} branches": code.branches(
+                self.folder, self.environ
+            )
+            == [code.BASE],
+        }

@@ -39,6 +39,8 @@ def hand_in(call: Call, task: Task, asked: Asked) -> HandedIn:
         return HandedIn(None, {**_check(call, asked, task, call.shell.cwd), **ran})
     found = needed(call, f"handing {task.card.id} in")
     tree = found.worktree_of(claim.branch)
+    if tree is None and not asked.no_commit:
+        _check_here(call, claim)
     about = _uncommitted(found, tree.path, asked) if tree else {}
     commit = None if asked.no_commit else found.tip(claim.branch)
     if not asked.no_commit:
@@ -52,6 +54,16 @@ def hand_in(call: Call, task: Task, asked: Asked) -> HandedIn:
     if commit:
         found.keep(task.card.id, commit)
     return HandedIn(commit, {**about, **ran})
+
+
+def _check_here(call: Call, claim: Claim) -> None:
+    """Refuse to hand in an older commit from the middle of a rebase, or from another branch."""
+    bound = call.binding
+    if bound and bound.claim == claim.id and call.git and call.git.worktree:
+        message = f"{call.git.worktree} is not on {claim.branch} now"
+        raise Refusal(
+            "dirty", message, "Finish what is under way, or switch back to it.", dir=call.git.worktree
+        )
 
 
 def _uncommitted(found: Repository, folder: str, asked: Asked) -> Json:
@@ -76,21 +88,11 @@ def _described(found: Repository, task: Task, claim: Claim, commit: str | None) 
     commits = found.ahead(commit, tip)
     if commits == 0:
         message = f"{branch} has no commit that {base} has not"
-        hint = f"{_elsewhere(found, branch)}Commit the work there; --no-commit is for work without code."
+        hint = "Commit the work there; --no-commit is for work without code."
         raise Refusal("empty-branch", message, hint, branch=branch, base=base)
     before = found.merge_base(commit, tip) or claim.fork or tip
     size = found.size(before, commit)
     return {"branch": branch, "base": base, "base_commit": before, "commits": commits, **size._asdict()}
-
-
-def _elsewhere(found: Repository, branch: str) -> str:
-    """A hint for who made a branch of their own in the claim's worktree."""
-    name = branch.removeprefix("crew/").partition("/")[0]
-    for tree in found.worktrees():
-        ours = tree.path.startswith(found.work) and name.startswith(tree.path.rpartition("/")[2])
-        if ours and tree.branch != branch:
-            return f"{tree.path} is on {tree.branch or 'no branch'} now, not on {branch}. "
-    return ""
 
 
 def _check(call: Call, asked: Asked, task: Task, folder: str) -> Json:

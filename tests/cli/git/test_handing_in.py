@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from tests.cli.conftest import Crew, why
@@ -189,8 +191,19 @@ def test_who_made_a_branch_of_their_own_in_the_worktree_is_told_so(team: Team) -
 
     refused = team.refused("done", cwd=work.folder)
 
-    assert why(refused) == ("empty-branch", 4)
-    assert f"is on fix now, not on {work.branch}" in refused["hint"]
+    assert why(refused) == ("dirty", 4)
+    assert f"is not on {work.branch} now" in refused["message"]
+
+
+def test_from_the_middle_of_a_rebase_nothing_is_handed_in(team: Team) -> None:
+    work = team.begin()
+    team.edit(work.folder, "ours\n")
+    team.edit(team.folder, "theirs\n")
+    with pytest.raises(subprocess.CalledProcessError):
+        team.git("rebase", "main", folder=work.folder)
+
+    assert why(team.refused("done", cwd=work.folder)) == ("dirty", 4)
+    assert team.state(work.task) == "WORKING"
 
 
 def test_a_branch_that_is_gone_cannot_be_handed_in(team: Team) -> None:
