@@ -11,12 +11,15 @@ You share one log with others. Each command appends one event; nothing is ever o
 Who you are: --as NAME on each command, or CREWLOG_AGENT, or `crewlog join NAME` once in your git worktree.
 
 Work, one task at a time:
-  crewlog start                       the best task that is ready; prints its id and your claim
+  crewlog start                       the best task that is ready; prints its id, your claim, and in git the
+                                      folder of its worktree: cd "$(crewlog start --print dir)", commit there
   crewlog progress TASK --text "…"    now and then
-  crewlog done TASK --evidence "…"    hand it in; somebody else approves
+  crewlog done TASK --evidence "…"    hand your commit in; --check "make test" runs and keeps that
   crewlog fail TASK --reason "…"      you cannot do it
   crewlog release TASK                give it back
 In your worktree TASK and claim may be left out; elsewhere add --claim, or set CREWLOG_CLAIM.
+Somebody else looks (`crewlog review`) and decides: `crewlog approve TASK`, `crewlog reject TASK --reason "…"`. Then
+`crewlog merge --all` brings it into the base. A conflict comes back to you: mend your branch, `crewlog done` again.
 
 Claim: it proves that the task is still yours. `stale-claim` (exit 5) means it is not: stop working on it.
 You forgot: `crewlog whoami` names your tasks, claims and directory; `crewlog resume TASK` takes over from your

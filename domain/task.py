@@ -349,6 +349,11 @@ def submission_of(task: Task) -> Submission | None:
     return task.submission if isinstance(task, InReview | Approved | Merging) else None
 
 
+def handed_in(task: Task) -> Submission | None:
+    """What was handed in last, also where it is COMPLETED by now."""
+    return task.submission if isinstance(task, InReview | Approved | Merging | Completed) else None
+
+
 def acts_on(row: Transition, task: Task) -> str:
     """What an event of this row acts on in this state; "" for nothing."""
     on, _, while_merging = row.on.partition(", or ")

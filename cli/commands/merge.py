@@ -64,8 +64,9 @@ def merged(written: Written) -> dict[str, Any]:
 def merge_one(call: Call, task: str, *, keyed: bool = True) -> Written:
     """Merge one task; without git where there is no commit."""
     from domain.commands import Merge
+    from domain.task import handed_in
 
-    submission = getattr(call.state_of(task), "submission", None)
+    submission = handed_in(call.state_of(task))
     if submission is None or submission.commit is None:
         return call.write(task, Merge(call.actor), keyed=keyed)
     from cli.git.merging import Merger

@@ -68,7 +68,7 @@ def _outlook(call: Call, shown: dict[str, Any]) -> dict[str, Any] | None:
     found = Repository(call, call.code)
     if not found.has(commit):
         return {"here": False, "moved": False, "base": shown["base"], "merges": None, "conflicts": []}
-    code = submission["code"] or {}
+    code: dict[str, Any] = submission["code"] or {}
     tip, base = found.tip(code.get("branch", "")), found.tip(code.get("base", ""))
     conflicts = list(predict(found, base, commit).conflicts) if base else []
     moved = tip is not None and tip != commit

@@ -16,7 +16,7 @@ from cli.text import safe, safe_line
 from cli.writes import next_lines, short
 from domain.blobs import digest_of, preview
 from domain.refusals import Refusal
-from domain.task import Task, claim_of
+from domain.task import Task, claim_of, handed_in
 
 EVENTS = 10
 BODY_LINES = 30
@@ -75,22 +75,23 @@ def _head(shown: dict[str, Any]) -> list[str]:
 
 def code_line(shown: dict[str, Any]) -> str | None:
     """Branch, commit, and how far it is ahead of its base: `crew/t-… → main, 0123456789ab, 2 commits, 3 files, +10 -2`."""
-    ahead = shown.get("ahead") or (shown["submission"] or {}).get("code")
+    submission: dict[str, Any] = shown["submission"] or {}
+    ahead: dict[str, Any] | None = shown.get("ahead") or submission.get("code")
     if not shown["branch"] and not shown["commit"]:
         return None
     parts = [f"{shown['branch'] or '?'} → {shown['base'] or '?'}"]
-    commit = shown["commit"] or (ahead or {}).get("commit")
+    commit: str | None = shown["commit"] or (ahead["commit"] if ahead else None)
     parts += [commit[:12]] if commit else []
     if ahead:
         parts += [f"{ahead['commits']} commit{'' if ahead['commits'] == 1 else 's'}"]
         parts += [f"{ahead['files']} files, +{ahead['added']} -{ahead['removed']}"]
-    parts += ["its branch has moved since"] if (ahead or {}).get("moved") else []
+    parts += ["its branch has moved since"] if ahead and ahead.get("moved") else []
     return safe_line(", ".join(parts))
 
 
 def _ahead(call: Call, state: Task) -> dict[str, Any] | None:
     """How the branch stands to its base; git is asked only where the task has a branch."""
-    claim, submission = claim_of(state), getattr(state, "submission", None)
+    claim, submission = claim_of(state), handed_in(state)
     if call.code is None or not ((claim and claim.branch) or (submission and submission.commit)):
         return None
     from cli.git.review import standing

@@ -85,11 +85,18 @@ def where_to_work(
     call: Call, *, here: bool = False, no_branch: bool = False, base: str = ""
 ) -> Beginning | None:
     """Where the task will be worked on, settled before it is taken; None where no git is needed for that."""
-    if call.code is None and not (here or base):
+    if no_branch and (here or base):
+        raise Refusal("usage", "--no-branch goes without --here and --base", "crewlog start --no-branch")
+    if no_branch:
         return None
-    from cli.git.beginning import Wanted, begin
+    if call.code is None:
+        if here or base:
+            message = f"{call.located.path} belongs to no git repository"
+            raise Refusal("usage", message, "Leave --here and --base out.")
+        return None
+    from cli.git.beginning import begin
 
-    return begin(call, Wanted(here, no_branch, base))
+    return begin(call, call.code, here=here, base=base)
 
 
 def go_to_work(call: Call, written: Written, beginning: Beginning | None) -> GitPlace | None:

@@ -19,13 +19,13 @@ def whoami(call: Call) -> None:
     from projections.tasks import held_by
 
     who = call.who()
-    held = []
+    held: list[dict[str, Any]] = []
     if who:
         call.store.views.catch_up()
         held = [{**row, "dir": _folder(call, row)} for row in held_by(call.store.views.connection, who.name)]
     bound = call.binding
     mine = bound if bound and who and bound.agent == who.name else None
-    task = mine.task if mine and mine.task else held[0]["id"] if len(held) == 1 else None
+    task: str | None = mine.task if mine and mine.task else held[0]["id"] if len(held) == 1 else None
     claim = next((row["claim"] for row in held if row["id"] == task), None)
     data = {
         "name": who.name if who else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cli.binding import read_binding
 from cli.call import Call
@@ -17,14 +17,6 @@ from domain.task import Claim, claim_of
 
 if TYPE_CHECKING:
     from domain.log import Written
-
-
-class Wanted(NamedTuple):
-    """What the command line says about it."""
-
-    here: bool = False
-    no_branch: bool = False
-    base: str = ""
 
 
 class Beginning:
@@ -51,33 +43,20 @@ class Beginning:
         return worktree_for(found, written.state.card.id, claim)
 
 
-def begin(call: Call, wanted: Wanted) -> Beginning:
+def begin(call: Call, code: GitPlace, *, here: bool, base: str) -> Beginning:
     """Where a task that is about to be taken will be worked on. Raises Refusal before anything is written."""
-    if call.code is None:
-        if wanted.here or wanted.base:
-            raise Refusal(
-                "usage", f"{call.located.path} belongs to no git repository", "Leave --here and --base out."
-            )
-        return Beginning(call, None, None, None)
-    if wanted.no_branch:
-        if wanted.here or wanted.base:
-            raise Refusal("usage", "--no-branch goes without --here and --base", "crewlog start --no-branch")
-        return Beginning(call, None, None, None)
-    found = Repository(call, call.code)
-    base = wanted.base or found.default_base
+    found = Repository(call, code)
+    base = base or found.default_base
     tip = found.tip(base)
     if tip is None:
         return _without_commit(call, found, base)
-    here = _here(call, found, wanted, base)
-    if here is None:
+    place = _here(call, found, base, asked=here)
+    if place is None:
         return Beginning(call, Fork(base, tip), None, found)
-    git = found.git.at(here.worktree or "")
-    head, branch = (
-        git.line("rev-parse", "--verify", "HEAD"),
-        _branch(git.run("symbolic-ref", "-q", "HEAD", codes=(0, 1)).line),
-    )
+    folder = place.worktree or ""
+    head, branch = found.git.at(folder).line("rev-parse", "--verify", "HEAD"), found.branch_in(folder)
     fork = found.merge_base(head, tip) or tip
-    return Beginning(call, Fork(base, fork, branch), here, found)
+    return Beginning(call, Fork(base, fork, branch), place, found)
 
 
 def _without_commit(call: Call, found: Repository, base: str) -> Beginning:
@@ -90,27 +69,23 @@ def _without_commit(call: Call, found: Repository, base: str) -> Beginning:
     return Beginning(call, None, None, found)
 
 
-def _branch(ref: str) -> str:
-    return ref.removeprefix(HEADS)
-
-
-def _here(call: Call, found: Repository, wanted: Wanted, base: str) -> GitPlace | None:
+def _here(call: Call, found: Repository, base: str, *, asked: bool) -> GitPlace | None:
     """The worktree that one is in, if it is to be used: asked for, or a linked one of one's own without a task."""
     git = call.git
     inside = git is not None and git.worktree is not None and git.common_dir == found.place.common_dir
     if not inside or git is None or git.worktree is None:
-        if wanted.here:
+        if asked:
             raise Refusal("usage", "this is no worktree of the store's repository", "Leave --here out.")
         return None
-    if not wanted.here:
+    if not asked:
         bound = read_binding(git)
         ours = git.worktree.startswith(found.work + os.sep)
         if not git.linked or ours or (bound and bound.task):
             return None
-    branch = _branch(found.git.at(git.worktree).run("symbolic-ref", "-q", "HEAD", codes=(0, 1)).line)
+    branch = found.branch_in(git.worktree)
     if branch != base:
         return git
-    if wanted.here:
+    if asked:
         message = f"this worktree is on {base}, which the work is to go into"
         raise Refusal(
             "not-a-branch", message, "Switch to a branch of your own, or leave --here out.", branch=branch
@@ -120,8 +95,9 @@ def _here(call: Call, found: Repository, wanted: Wanted, base: str) -> GitPlace 
 
 def _attach(found: Repository, here: GitPlace, branch: str) -> GitPlace:
     """A worktree without a branch gets the claim's; neither its files nor its index are touched."""
-    git = found.git.at(here.worktree or "")
-    if git.run("symbolic-ref", "-q", "HEAD", codes=(0, 1)).code:
+    folder = here.worktree or ""
+    if not found.branch_in(folder):
+        git = found.git.at(folder)
         head = git.line("rev-parse", "--verify", "HEAD")
         git.run("update-ref", "--end-of-options", HEADS + branch, head)
         git.run("symbolic-ref", "-m", "crewlog start", "HEAD", HEADS + branch)

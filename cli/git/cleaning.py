@@ -14,7 +14,7 @@ from cli.git.repository import HEADS, KEPT, Repository, Worktree, needed
 from domain.commands import Clean
 from domain.refusals import Refusal
 from domain.stores.queue import turn
-from domain.task import BRANCHES, CANCELLED, COMPLETED, FAILED, Submission, Task
+from domain.task import BRANCHES, CANCELLED, COMPLETED, FAILED, Task, handed_in
 
 _NAME = re.compile(rf"{BRANCHES}(t-[a-z2-9]{{8}})-[0-9a-f]{{8}}")
 AT_REST = frozenset({COMPLETED, CANCELLED, FAILED})
@@ -71,7 +71,7 @@ def _judged(
 
 
 def _base(found: Repository, state: Task) -> str | None:
-    submission: Submission | None = getattr(state, "submission", None)
+    submission = handed_in(state)
     stated = (submission.code or {}).get("base") if submission else None
     try:
         base = stated or found.default_base

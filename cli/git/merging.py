@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cli.call import Call
 from cli.files import make_folder
 from cli.git.moving import check_clean, move, place_of
-from cli.git.repository import HEADS, Repository, needed
+from cli.git.repository import HEADS, Repository, needed, pairs
 from cli.git.review import Prediction, base_of, check_unmoved, predict
 from cli.git.running import Came, run_command
 from domain.commands import BeginMerge, FailMerge, Merge
 from domain.refusals import Refusal
 from domain.stores.queue import turn
-from domain.task import Approved, Merging, Submission, Task, current
+from domain.task import Approved, Merging, Submission, Task, current, handed_in
 
 if TYPE_CHECKING:
     from domain.commands import Command
@@ -198,7 +198,7 @@ class _MovedError(Exception):
 
 
 def _commit_of(state: Task) -> str:
-    submission: Submission | None = getattr(state, "submission", None)
+    submission = handed_in(state)
     return (submission.commit or "") if submission and isinstance(state, Approved | Merging) else ""
 
 
@@ -242,10 +242,8 @@ def _check_base(found: Repository, plan: Plan) -> None:
 
 def _ident(found: Repository, actor: str) -> str:
     """Who the merge commit is by: as git is set up, else the actor."""
-    said = dict(
-        part.partition("\n")[::2]
-        for part in found.git.run("config", "-z", "--get-regexp", r"^user\.(name|email)$", codes=(0, 1)).parts
-    )
+    line = ("config", "-z", "--get-regexp", r"^user\.(name|email)$")
+    said = pairs(found.git.run(*line, codes=(0, 1)).parts, "\n")
     name, email = said.get("user.name") or actor, said.get("user.email") or f"{actor}@{NOWHERE}"
     return "".join(c for c in f"{name} <{email}>" if c.isprintable())[:500]
 

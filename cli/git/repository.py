@@ -96,11 +96,11 @@ class Repository:
         stated = self.call.store.config.base
         if stated:
             return stated
-        done = self.git.run("symbolic-ref", "--quiet", "HEAD", codes=(0, 1))
-        if done.code or not done.line.startswith(HEADS):
+        branch = self.branch_in(self.git.folder)
+        if not branch:
             message = "the main worktree is on no branch, so nothing says where the work shall go"
             raise Refusal("not-a-branch", message, "Name it: --base main, or [git] base in config.toml.")
-        return done.line.removeprefix(HEADS)
+        return branch
 
     def is_unborn(self, base: str) -> bool:
         """True if the base is what a repository without a commit begins with."""
@@ -126,6 +126,12 @@ class Repository:
         """The worktree that has the branch checked out."""
         return next((tree for tree in self.worktrees() if tree.branch == branch), None)
 
+    def branch_in(self, folder: str) -> str:
+        """The branch that a worktree is on, "" for none."""
+        return (
+            self.git.at(folder).run("symbolic-ref", "--quiet", "HEAD", codes=(0, 1)).line.removeprefix(HEADS)
+        )
+
     def changes_in(self, folder: str, *, untracked: bool) -> list[str]:
         """The paths with changes that are in no commit. Never refreshes the index."""
         which = "normal" if untracked else "no"
@@ -142,8 +148,13 @@ def _lines(count: str) -> int | None:
     return None if count == "-" else int(count)
 
 
+def pairs(lines: list[str], mark: str) -> dict[str, str]:
+    """What stands before and behind the first mark of each line."""
+    return {key: value for key, _, value in (line.partition(mark) for line in lines)}
+
+
 def _worktree(lines: list[str]) -> Worktree:
-    said = dict(line.partition(" ")[::2] for line in lines)
+    said = pairs(lines, " ")
     branch = said.get("branch", "")
     short = branch.removeprefix(HEADS) if branch.startswith(HEADS) else None
     return Worktree(os.path.realpath(said["worktree"]), said.get("HEAD", ""), short, said.get("locked", ""))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from cli.call import Call
 from cli.git.repository import Repository, needed, printable, repository
 from domain.refusals import Refusal
-from domain.task import Claim, Submission, Task, claim_of, submission_of
+from domain.task import Claim, Submission, Task, claim_of, handed_in, submission_of
 
 
 class Prediction(NamedTuple):
@@ -67,7 +67,7 @@ class Standing(NamedTuple):
 
 def standing(call: Call, state: Task) -> Standing | None:
     """How far the branch is ahead of its base: as handed in, else as it is now. None where there is no branch."""
-    submission, claim = submission_of(state) or getattr(state, "submission", None), claim_of(state)
+    submission, claim = handed_in(state), claim_of(state)
     if submission and submission.commit:
         code = submission.code or {}
         counts = (code.get("commits", 0), code.get("files", 0), code.get("added", 0), code.get("removed", 0))
@@ -95,7 +95,7 @@ def _working(found: Repository, claim: Claim) -> Standing | None:
 
 def ends_of(call: Call, state: Task) -> tuple[Repository, str, str]:
     """The repository and the two commits between which a task's work lies. Raises Refusal where there is none."""
-    task, submission, claim = state.card.id, getattr(state, "submission", None), claim_of(state)
+    task, submission, claim = state.card.id, handed_in(state), claim_of(state)
     found = needed(call, f"the changes of {task}")
     if submission and submission.commit:
         commit = submission.commit

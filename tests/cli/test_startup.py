@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Crew
+from tests.cli.repositories import repository
 from tests.packaging.shell import inherited
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -19,7 +20,7 @@ PROBE = """
 import os, sys
 leave = os._exit
 def tell(code):
-    sys.stderr.write("\\n" + " ".join(sorted({name.split(".")[0] for name in sys.modules})))
+    sys.stderr.write("\\n" + " ".join(sorted(sys.modules)))
     sys.stderr.flush()
     leave(code)
 os._exit = tell
@@ -30,7 +31,7 @@ main()
 
 
 def loaded_by(crew: Crew, *words: str) -> set[str]:
-    """The top-level modules that one command loads."""
+    """The modules that one command loads, and the packages that they are in."""
     done = subprocess.run(
         [sys.executable, "-c", PROBE, *words],
         cwd=crew.folder,
@@ -41,7 +42,8 @@ def loaded_by(crew: Crew, *words: str) -> set[str]:
         check=False,
     )
     assert done.returncode == 0, (words, done.stdout, done.stderr)
-    return set(done.stderr.rsplit("\n", 1)[1].split())
+    names = done.stderr.rsplit("\n", 1)[1].split()
+    return {*names, *(name.partition(".")[0] for name in names)}
 
 
 @pytest.mark.parametrize(
@@ -70,6 +72,43 @@ def test_a_hot_command_imports_nothing_dear(crew: Crew, line: str) -> None:
 
     assert "cli" in loaded
     assert loaded & TOO_DEAR == set()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "spawn Greet --as zoe",
+        "start --as ada",
+        "done {held} --as ada --claim {claim}",
+        "approve {handed_in} --as zoe",
+        "merge {handed_in} --as zoe",
+        "show {held}",
+        "whoami --as ada",
+        "resume {held} --as ada",
+        "list",
+    ],
+)
+def test_outside_git_nothing_is_run_and_nothing_loaded_to_run_it(crew: Crew, line: str) -> None:
+    crew.spawn("one")
+    held = crew.spawn("two")
+    claim = crew.start(held)
+    handed_in, _ = crew.submitted("three")
+    if line.startswith("merge"):
+        crew.do(f"approve {handed_in} --no-merge --as zoe")
+
+    loaded = loaded_by(crew, *line.format(held=held, claim=claim, handed_in=handed_in).split())
+
+    assert "cli" in loaded
+    assert loaded & {"export.git", "cli.git.repository", "multiprocessing", *TOO_DEAR} == set()
+
+
+def test_in_git_who_only_looks_or_takes_work_without_code_runs_nothing_either(tmp_path: Path) -> None:
+    crew = Crew(repository(tmp_path / "main"))
+    crew.do("init --as zoe")
+    task = crew.spawn()
+
+    for line in ("list", "show {task}", "start {task} --no-branch --as ada", "whoami", "show {task}"):
+        assert "export.git" not in loaded_by(crew, *line.format(task=task).split()), line
 
 
 def test_finding_out_the_version_opens_no_database(crew: Crew) -> None:

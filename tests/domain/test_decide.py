@@ -12,11 +12,14 @@ from domain.commands import (
     EVENTS,
     Approve,
     Assign,
+    BeginMerge,
     Cancel,
     Command,
     Edit,
     Expire,
     Fail,
+    FailMerge,
+    Fork,
     Merge,
     Note,
     Progress,
@@ -33,8 +36,18 @@ from domain.commands import (
 from domain.decide import decide
 from domain.refusals import CODES, Refusal
 from domain.registry import EVENT_TYPES
-from domain.task import BY_EVENT, STATES, STRIKES, TRANSITIONS, Task, Transition, acts_on, submission_of
-from tests.support.streams import ADA, BOB, COMMANDS, COMMIT, GIVEN, ZOE, Stream, working
+from domain.task import (
+    BY_EVENT,
+    STATES,
+    STRIKES,
+    TRANSITIONS,
+    Task,
+    Transition,
+    acts_on,
+    current,
+    submission_of,
+)
+from tests.support.streams import ADA, BOB, COMMANDS, COMMIT, CONFLICT, GIVEN, MERGING, ZOE, Stream, working
 
 ROWS = [pytest.param(row, id=row.command) for row in TRANSITIONS if row.command != "spawn"]
 
@@ -649,3 +662,96 @@ def test_every_code_that_is_raised_here_is_in_the_table() -> None:
     raised = [line.split('"')[1] for line in source.split("\n") if line.strip().startswith('raise Refusal("')]
     assert raised
     assert set(raised) <= set(CODES)
+
+
+# --- merge
+
+
+def test_work_with_a_commit_is_not_complete_before_it_is_in_its_base() -> None:
+    stream = GIVEN[task.APPROVED]()
+
+    refusal = refused(stream, Merge(ZOE))
+    assert refusal.code == "absent-commit"
+    assert "crewlog merge" in refusal.hint
+    assert refused(stream, Merge(ZOE, found="f" * 40)).code == "absent-commit"
+    [merged] = stream.do(Merge(ZOE, found=COMMIT))
+    assert (merged.on, merged.payload) == ({"submission": stream.events[2].id}, {"commit": COMMIT})
+
+
+def test_a_merging_ends_as_that_merging_and_no_other() -> None:
+    stream = GIVEN[task.MERGING]()
+    merging = stream.events[-1]
+
+    for wrong in ("", "f" * 64, stream.events[2].id):
+        assert refused(stream, Merge(ZOE, wrong)).code == "stale-review"
+        assert refused(stream, FailMerge(ZOE, wrong, CONFLICT)).code == "stale-review"
+    [merged] = stream.do(Merge(BOB, merging.id))
+    assert merged.on == {"merging": merging.id}
+    assert merged.payload == {name: MERGING[name] for name in ("commit", "base", "merge")}
+    assert stream.state.state == task.COMPLETED
+
+
+def test_a_merging_that_failed_leaves_the_approval_and_says_why_to_the_holder() -> None:
+    stream = GIVEN[task.MERGING]()
+    [failed] = stream.do(FailMerge(ZOE, stream.events[-1].id, CONFLICT))
+
+    state = stream.state
+    assert isinstance(state, task.Approved)
+    assert failed.to == ADA
+    assert state.setback is not None
+    assert (state.setback.kind, state.setback.files) == ("conflict", ("hello.py",))
+    stream.do(BeginMerge(ZOE, state.submission.id, MERGING))
+    assert stream.state.state == task.MERGING
+
+
+def test_a_merge_is_of_the_submission_that_was_approved() -> None:
+    stream = GIVEN[task.APPROVED]()
+    seen = current(stream.state, "submission")
+    stream.do(Submit(ADA, stream.claim, "better", COMMIT))
+    stream.do(Approve(ZOE, "other"))
+
+    assert refused(stream, BeginMerge(ZOE, seen, MERGING)).code == "stale-review"
+
+
+def test_an_approval_is_of_the_commit() -> None:
+    state = GIVEN[task.APPROVED]().state
+
+    assert isinstance(state, task.Approved)
+    assert state.approval.commit == COMMIT
+
+
+# --- branches
+
+
+def test_a_claim_has_the_branch_that_is_named_after_it() -> None:
+    stream = GIVEN[task.ASSIGNED]()
+    [started] = stream.do(Start(ADA, fork=Fork("main", COMMIT)))
+
+    claim = task.claim_of(stream.state)
+    assert claim is not None
+    assert (claim.branch, claim.base, claim.fork) == (f"crew/t-aaaaaaaa-{started.id[:8]}", "main", COMMIT)
+
+
+def test_a_claim_may_take_a_branch_that_is_there_already() -> None:
+    stream = GIVEN[task.ASSIGNED]()
+    [started] = stream.do(Start(ADA, fork=Fork("main", COMMIT, "mine")))
+
+    assert task.branch_of(started) == "mine"
+
+
+def test_a_resumed_claim_goes_on_with_the_branch() -> None:
+    stream = GIVEN[task.ASSIGNED]()
+    [started] = stream.do(Start(ADA, fork=Fork("main", COMMIT)))
+    stream.do(Resume(ADA))
+    stream.do(Resume(ADA))
+
+    claim = task.claim_of(stream.state)
+    assert claim is not None
+    assert claim.branch == task.branch_of(started)
+
+
+def test_without_a_fork_there_is_no_branch() -> None:
+    claim = task.claim_of(working().state)
+
+    assert claim is not None
+    assert claim.branch is None
