@@ -118,7 +118,10 @@ def _envelope() -> list[str]:
                 ("`type`", "one of the types below"),
                 ("`stream`", "what it is about: `task/<id>`, `agent/<name>`, `pulse/<name>`"),
                 ("`payload`", "fields by type"),
-                ("`on`", "what it acts on: the id of the attempt, claim or submission that its writer saw"),
+                (
+                    "`on`",
+                    "what it acts on: the id of the attempt, claim, submission or merging that its writer saw",
+                ),
                 ("`parents`", "the heads of the stream that the writer saw"),
                 ("`key`", "idempotency key, unique per actor"),
                 ("`session`", "the writer's session"),
