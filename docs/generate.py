@@ -146,7 +146,13 @@ def _event_type(kind: EventType) -> list[str]:
 
 
 def _field_row(field: Field) -> tuple[str, str, str, str]:
-    units = {"line": "characters", "text": "bytes", "slug": "characters", "name": "characters"}
+    units = {
+        "line": "characters",
+        "text": "bytes",
+        "slug": "characters",
+        "name": "characters",
+        "commit": "characters",
+    }
     unit = units.get(field.kind, "members" if field.kind in ("labels", "tasks") else "at most")
     limit = f"{field.limit:,} {unit}" if field.kind not in ("boolean", "object") else "-"
     need = " (required)" if field.required else ""

@@ -63,11 +63,11 @@ _PRIORITY = Field("priority", "integer", PRIORITY_LAST, "0 first")
 _SLUG = Field("slug", "slug", 64, "an alias that people type; need not be unique")
 _ASSIGNEE = Field("assignee", "name", 64, "who shall do it; null: anyone", nullable=True)
 _PROCESS = Field("process", "object", 8, "the session process: pid, started, boot, namespace, host")
-_COMMIT = Field("commit", "line", 64, "the commit that holds the work")
+_COMMIT = Field("commit", "commit", 64, "the commit that holds the work")
 _BRANCH = Field("branch", "line", BRANCH_LIMIT, "the branch that the work is on")
 _BASE = Field("base", "line", BRANCH_LIMIT, "the branch that the work goes into")
-_BASE_COMMIT = Field("base_commit", "line", 64, "where the base was")
-_MERGE = Field("merge", "line", 64, "the merge commit")
+_BASE_COMMIT = Field("base_commit", "commit", 64, "where the base was")
+_MERGE = Field("merge", "commit", 64, "the merge commit")
 _COUNT = Field("count", "integer", 2**53 - 1, "how many")
 _GATE = (
     Field("gate", "text", BLOB_LIMIT, "the command that was run on the merged tree"),
@@ -77,7 +77,7 @@ _GATE = (
 _FORKED = (
     _BRANCH._replace(meaning="the branch of the work, where it is not `crew/<task>-<8 of this id>`"),
     _BASE,
-    Field("fork", "line", 64, "the commit that the branch begins at; without it there is no branch"),
+    Field("fork", "commit", 64, "the commit that the branch begins at; without it there is no branch"),
 )
 
 TASK_TYPES = (
@@ -453,6 +453,8 @@ def _text_problem(field: Field, value: str) -> str:
         return "" if is_name(value) else "must be a name"
     if field.kind == "slug":
         return "" if is_slug(value) else "must be a slug"
+    if field.kind == "commit":
+        return "" if is_commit(value) else "must be the whole hash of a commit"
     if field.kind == "line" and any(ord(c) < 32 or c in _BREAKS for c in value):
         return "must be one line without control characters"
     if field.kind == "line" and len(value) > field.limit:
@@ -472,6 +474,11 @@ def _list_problem(field: Field, value: object) -> str:
     if not all(isinstance(item, str) and 0 < len(item) <= longest for item in items):
         return f"must hold texts of 1 to {longest} characters"
     return ""
+
+
+def is_commit(value: str) -> bool:
+    """True for a whole hash, SHA-1 or SHA-256: never for a name that git would look up."""
+    return len(value) in (40, 64) and set(value) <= set("0123456789abcdef")
 
 
 def is_blob(value: Json) -> bool:

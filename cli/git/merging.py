@@ -111,8 +111,9 @@ class Merger:
         if tip != merge.base_commit:
             at = tip[:12] if tip else "gone"
             raise self._moved(state, f"{merge.base} is at {at}, not at {merge.base_commit[:12]} any more")
-        if not found.has(merge.merge) and _rebuild(found, state) != merge.merge:
-            raise self._moved(state, f"merge commit {merge.merge[:12]} is lost and cannot be built again")
+        if merge.commit != state.submission.commit or _rebuild(found, state) != merge.merge:
+            reason = f"{merge.merge[:12]} is not the merge of what was approved into {merge.base}"
+            raise self._moved(state, reason)
         try:
             why = f"crewlog merge {task}"
             move(found, merge.base, merge.base_commit, merge.merge, why, lambda: self._step("spread"))
@@ -266,6 +267,7 @@ def _commit(found: Repository, state: Approved | Merging, tree: str, about: dict
 
 
 def _rebuild(found: Repository, state: Merging) -> str:
+    """The merge commit as the event says it, written again: also what another clone's event says is looked at."""
     merge = state.merge
     tree = predict(found, merge.base_commit, merge.commit).tree
     about = {

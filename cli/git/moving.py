@@ -33,8 +33,9 @@ class Entry(NamedTuple):
 
 def place_of(found: Repository, base: str) -> Worktree | None:
     """The worktree that has the base checked out, fit to be moved along. Refused (`dirty`, `git-busy`) if it is not."""
-    trees = [tree for tree in found.worktrees() if tree.branch == base]
-    _check_rebases(found, base)
+    every = found.worktrees()
+    trees = [tree for tree in every if tree.branch == base]
+    _check_rebases(every, base)
     if not trees:
         return None
     if len(trees) > 1:
@@ -54,9 +55,9 @@ def _folder(found: Repository, tree: Worktree, base: str) -> str:
     raise Refusal("git", message, "Run it inside that worktree.", base=base)
 
 
-def _check_rebases(found: Repository, base: str) -> None:
+def _check_rebases(trees: list[Worktree], base: str) -> None:
     """Git's own rule: nobody moves a branch that is being rebased somewhere."""
-    for tree in found.worktrees():
+    for tree in trees:
         place = find_git(tree.path)
         for name in ("rebase-merge", "rebase-apply"):
             head = os.path.join(place.git_dir, name, "head-name") if place else ""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from cli.call import Call
 from cli.place import GitPlace
 from domain.refusals import Refusal
+from domain.registry import is_commit
 from domain.stores.queue import turn
 from export.git import Done, Git
 
@@ -60,7 +61,9 @@ class Repository:
         return done.line or None if done.code == 0 else None
 
     def has(self, commit: str) -> bool:
-        """True if the commit is here."""
+        """True if the commit is here; what is no hash names none."""
+        if not is_commit(commit):
+            return False
         return self.git.run("cat-file", "-e", f"{commit}^{{commit}}", codes=(0, 1, 128)).code == 0
 
     def is_ancestor(self, commit: str, of: str) -> bool:

@@ -35,6 +35,7 @@ GOOD: dict[str, list[Any]] = {
     "object": [{}, {"pid": 17}],
     "labels": [[], ["bug"], ["x" * 64], [f"l{number}" for number in range(LABELS_LIMIT)]],
     "tasks": [[], ["t-abcdefgh"], ["t-abcdefgh"] * LINKS_LIMIT],
+    "commit": ["0" * 40, "0123456789abcdef" * 4],
     "paths": [[], ["src/größe x.py"], ["x" * PATH_LIMIT], ["x"] * PATHS_LIMIT],
 }
 BAD: dict[str, list[Any]] = {
@@ -46,6 +47,7 @@ BAD: dict[str, list[Any]] = {
     "boolean": [0, 1, "true", None],
     "object": [None, [], "x"],
     "labels": [None, "x", {}, [1], [""], ["x" * 65], ["x"] * (LABELS_LIMIT + 1)],
+    "commit": [1, None, [], "", "HEAD", "--all", "a" * 39, "g" * 40, "A" * 40, "a" * 41, "a" * 40 + "^"],
     "paths": [None, "x", {}, [1], [""], ["x" * (PATH_LIMIT + 1)], ["x"] * (PATHS_LIMIT + 1)],
     "tasks": [None, "t-abcdefgh", [1], [""], ["../x"], ["fix-login"], ["t-abcdefgh"] * (LINKS_LIMIT + 1)],
 }

@@ -58,6 +58,15 @@ class Team(Crew):
         self.do(f"approve {work.task} --as zoe")
         return work
 
+    def conflicting_work(self) -> Work:
+        """Approved work that changes the same line of hello.py as the base has since."""
+        work = self.begin()
+        self.edit(work.folder, "ours\n")
+        self.finish(work)
+        self.do(f"approve {work.task} --as zoe")
+        self.edit(self.folder, "theirs\n")
+        return work
+
     def settings(self, text: str) -> None:
         """Write config.toml."""
         (self.folder / ".crewlog/config.toml").write_text(text)

@@ -13,6 +13,7 @@ import pytest
 from cli.call import Call, Options
 from cli.git.merging import Merger
 from cli.shell import Shell
+from domain.commands import BeginMerge
 from tests.cli.conftest import why
 from tests.cli.git.conftest import HELLO, Team
 from tests.cli.repositories import commit, git, linked, repository
@@ -162,11 +163,7 @@ def test_files_that_the_work_removes_and_renames_go_along(team: Team) -> None:
 
 
 def test_a_conflict_is_written_down_told_to_the_holder_and_mended_by_them(team: Team) -> None:
-    work = team.begin()
-    team.edit(work.folder, "ours\n")
-    team.finish(work)
-    team.do(f"approve {work.task} --as zoe")
-    team.edit(team.folder, "theirs\n")
+    work = team.conflicting_work()
     tip = team.tip()
 
     refused = team.refused(f"merge {work.task} --as zoe")
@@ -186,11 +183,7 @@ def test_a_conflict_is_written_down_told_to_the_holder_and_mended_by_them(team: 
 
 
 def test_the_same_conflict_is_written_down_once(team: Team) -> None:
-    work = team.begin()
-    team.edit(work.folder, "ours\n")
-    team.finish(work)
-    team.do(f"approve {work.task} --as zoe")
-    team.edit(team.folder, "theirs\n")
+    work = team.conflicting_work()
 
     for _ in range(3):
         assert why(team.refused(f"merge {work.task} --as zoe")) == ("merge-conflict", 5)
@@ -499,8 +492,7 @@ def stop_at(team: Team, task: str, where: str) -> None:
         if step == where:
             raise KeyboardInterrupt
 
-    shell = Shell(io.StringIO(), io.StringIO(), io.StringIO(), {}, str(team.folder))
-    call = Call(shell, Options(as_="zoe"))
+    call = a_call(team)
     try:
         with pytest.raises(KeyboardInterrupt):
             Merger(call, interrupt).merge(task)
@@ -519,6 +511,35 @@ def test_a_lost_merge_commit_is_built_again_to_the_byte(team: Team) -> None:
     answer = team.do(f"merge {work.task} --as bob")
 
     assert answer["merge"] == team.tip() == merging["merge"]
+
+
+def test_a_merging_that_is_not_of_what_was_approved_moves_nothing(team: Team) -> None:
+    """As a clone that was tampered with could say it."""
+    work = team.approved_work()
+    evil = commit(linked(team.folder, "evil"), "evil.txt")
+    tip, state = team.tip(), team.do(f"show {work.task}")["task"]
+    about = {
+        "commit": state["commit"],
+        "base": "main",
+        "base_commit": tip,
+        "merge": evil,
+        "ident": "zoe <zoe@crew.invalid>",
+        "when": 1,
+    }
+    call = a_call(team)
+    call.write(work.task, BeginMerge("zoe", state["submission"]["id"], about))
+    call.close()
+
+    team.do(f"merge {work.task} --as zoe")
+
+    assert team.git("log", "-1", "--format=%P").split() == [tip, state["commit"]]
+    assert not (team.folder / "evil.txt").exists()
+    assert len(team.merges()) == 1
+
+
+def a_call(team: Team) -> Call:
+    shell = Shell(io.StringIO(), io.StringIO(), io.StringIO(), {}, str(team.folder))
+    return Call(shell, Options(as_="zoe"))
 
 
 def test_a_merging_whose_base_went_on_is_closed_and_done_anew(team: Team) -> None:
