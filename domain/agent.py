@@ -20,6 +20,8 @@ ALIVE_INTERVALS = 2.5
 LOST_INTERVALS = 6.0
 # Two clocks are never read at the same moment: what looks like a shorter suspend is none.
 SUSPEND_LEAST = 2.0
+# A younger process may be a script that was made for one command, and ends with it while the session goes on.
+SETTLED = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,14 @@ class Signs(NamedTuple):
     def silence(self) -> float:
         """Seconds since the last sign of any kind."""
         return self.sign_age if self.pulse_age is None else min(self.sign_age, self.pulse_age)
+
+
+def tells(age: float | None, lived: float = 0.0) -> bool:
+    """True if the end of a recorded process says that its session has ended.
+
+    `age`: its seconds when it was found, None for one that somebody named; `lived`: for how long it was seen after that.
+    """
+    return age is None or age + lived >= SETTLED
 
 
 def verdict(signs: Signs, interval: float, quiet: float, woke: float = math.inf) -> Verdict:

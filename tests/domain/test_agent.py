@@ -150,3 +150,20 @@ def test_clocks_that_were_not_read_at_the_same_moment_are_no_suspend(noise: floa
 def test_the_reason_says_how_one_knows(signs: Signs, words: str) -> None:
     assert verdict(signs, INTERVAL, QUIET) == "lost"
     assert words in agent.reason(signs, INTERVAL, QUIET)
+
+
+@pytest.mark.parametrize(
+    ("age", "lived", "expected"),
+    [
+        (None, 0, True),  # somebody named it
+        (5, 0, True),
+        (4, 0, False),  # perhaps a script that was made for one command
+        (4, 1, True),
+        (0, 4.9, False),
+        (0, 3_600, True),
+    ],
+)
+def test_the_end_of_a_process_tells_of_its_session_once_it_has_lived_for_a_while(
+    age: int | None, lived: float, expected: bool
+) -> None:
+    assert agent.tells(age, lived) == expected
