@@ -117,7 +117,7 @@ def test_a_young_process_that_is_gone_leaves_the_quiet_lease(log: Log, clock: Cl
 @pytest.mark.parametrize(
     ("age", "session", "verdict"), [(5, "", "lost"), (4, "7.99", "lost"), (4, "8.99", "alive")]
 )
-def test_an_older_process_or_one_that_went_on_to_write_is_the_session(  # noqa: PLR0913, PLR0917 - fixtures
+def test_an_older_process_or_one_that_went_on_to_write_is_the_session(
     log: Log, clock: Clock, judged: Judges, age: int, session: str, verdict: str
 ) -> None:
     stream = new_stream(log)
