@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple, TextIO
 
 from cli.beating import is_stopped
 from cli.call import Call
-from cli.child import Child, sink
+from cli.child import Child, Sink
 from cli.heart import Claimed, Heart
 from cli.settling import Ended, Ran, give_back, settle
 from cli.signals import OFFSET, Stops
@@ -34,17 +34,20 @@ class Plan(NamedTuple):
 
 
 def run_task(call: Call, stops: Stops, written: Written, plan: Plan) -> Ran:
-    """Run the command for a task that was just claimed, and settle the task."""
+    """Run the command for a task that was just claimed, and settle the task.
+
+    Raises OSError, when all is settled, where what the command said could not be written.
+    """
     claimed = Claimed(call.actor, written.state.card.id, written.events[0].id)
     began = time.monotonic()
-    code, output = OFFSET, ""
-    if not stops.signals:
-        child = _started(call, claimed, plan, written.state)
-        code = _attend(call, stops, child, claimed, plan)
-        output = child.last_words()
+    child = None if stops.signals else _started(call, claimed, plan, written.state)
+    code = _attend(call, stops, child, claimed, plan) if child else OFFSET
     by = stops.signals[0] if stops.signals else 0
-    ended = Ended(plan.line, code, output, time.monotonic() - began, by)
-    return settle(call, claimed, ended, submit=plan.submit)
+    ended = Ended(plan.line, code, child.last_words() if child else "", time.monotonic() - began, by)
+    ran = settle(call, claimed, ended, submit=plan.submit)
+    if child:
+        child.complain()
+    return ran
 
 
 def _started(call: Call, claimed: Claimed, plan: Plan, task: Task) -> Child:
@@ -70,7 +73,7 @@ def _start(call: Call, claimed: Claimed, plan: Plan, task: Task) -> Child:
     out = shell.stderr if call.options.json else shell.stdout  # stdout is for the one JSON object then
     with _source(call, task if plan.prompt else None) as source:
         return Child(
-            plan.line, shell.cwd, {**shell.environ, **about}, source, (sink(out), sink(shell.stderr))
+            plan.line, shell.cwd, {**shell.environ, **about}, source, (Sink(out), Sink(shell.stderr))
         )
 
 

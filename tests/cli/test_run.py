@@ -181,6 +181,35 @@ def test_a_process_left_behind_that_holds_the_output_open_is_not_waited_for(crew
     assert time.monotonic() - began < 15
 
 
+def test_a_process_left_behind_that_writes_for_ever_is_not_listened_to(crew: Crew) -> None:
+    task = crew.spawn()
+
+    result = shell(crew, "yes & echo $! >&2; sleep 0.2")
+
+    os.kill(int(result.err.split("\n")[1]), signal.SIGKILL)
+    assert result.code == 0
+    assert crew.state(task) == "IN_REVIEW"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_output_that_cannot_be_written_is_no_reason_to_leave_the_command_alone(crew: Crew) -> None:
+    task = crew.spawn()
+    script = "head -c 200000 /dev/zero; sleep 0.2; touch worked; exit 3"
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            command_line("run", "--as", "ada", "--", "sh", "-c", script),
+            cwd=crew.folder,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+
+    assert (crew.folder / "worked").exists()
+    assert crew.state(task) == "FAILED"
+    assert done.returncode == 6
+    assert b"No space left" in done.stderr
+
+
 # --- which task, what it gets ------------------------------------------------------------------------------------
 
 
