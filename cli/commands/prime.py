@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cli.binding import worktree_of
 from cli.call import Call, Who
 from cli.grammar import command
 from cli.output import Answer
@@ -12,6 +13,7 @@ from cli.writes import short
 
 LIMIT = 1_900
 TITLE = 60
+TASKS = 5
 MESSAGES = 3
 
 
@@ -28,14 +30,15 @@ def primed(call: Call) -> dict[str, Any]:
     who = call.who()
     held = _held(call, who)
     mail, unread = _mail(call, who)
-    lines = bounded([*_about(call, who), *_tasks(held), *_messages(mail, unread), *_commands(held)])
+    commands = _commands(held, who)
+    room = LIMIT - sum(len(line.encode()) + 1 for line in commands)
+    lines = [*bounded([*_about(call, who), *_tasks(call, held), *_messages(mail, unread)], room), *commands]
     return {"name": who.name if who else None, "holds": held, "unread": unread, "text": "\n".join(lines)}
 
 
-def bounded(lines: list[str]) -> list[str]:
-    """As many of the lines as fit into LIMIT bytes with their newlines."""
+def bounded(lines: list[str], room: int) -> list[str]:
+    """As many of the lines as fit into so many bytes with their newlines."""
     kept: list[str] = []
-    room = LIMIT
     for line in lines:
         room -= len(line.encode()) + 1
         if room < 0:
@@ -68,13 +71,16 @@ def _about(call: Call, who: Who | None) -> list[str]:
     return [f"crewlog: the crew's task log. {name}", f"Tasks: {states or 'none'}."]
 
 
-def _tasks(held: list[dict[str, Any]]) -> list[str]:
+def _tasks(call: Call, held: list[dict[str, Any]]) -> list[str]:
     if not held:
         return ["You hold no task."]
-    return [
-        f"You hold {row['id']} {row['state']}: {cut(safe_line(row['title']), TITLE)}; claim {short(row['claim'])}"
-        for row in held[:5]
-    ]
+    lines: list[str] = []
+    for row in held[:TASKS]:
+        title = cut(safe_line(row["title"]), TITLE)
+        lines.append(f"You hold {row['id']} {row['state']}: {title}; claim {short(row['claim'])}")
+        folder = worktree_of(call.git, row["holder"], row["id"]) if call.git else None
+        lines += [f"  in {safe_line(folder)}"] if folder else []
+    return lines
 
 
 def _messages(mail: list[dict[str, Any]], unread: int) -> list[str]:
@@ -89,14 +95,15 @@ def _messages(mail: list[dict[str, Any]], unread: int) -> list[str]:
     return lines
 
 
-def _commands(held: list[dict[str, Any]]) -> list[str]:
+def _commands(held: list[dict[str, Any]], who: Who | None) -> list[str]:
     task = held[0]["id"] if held else "TASK"
     claim = f" --claim {short(held[0]['claim'])}" if held else ""
+    name = f" --as {who.name}" if who and who.why == "--as" else ""
     return [
-        "  crewlog start                         take the best task that is ready; prints your claim",
+        f"  crewlog start{name}     (takes the best task that is ready; prints your claim)",
         f"  crewlog show {task}",
-        f'  crewlog progress {task}{claim} --text "…"',
-        f'  crewlog done {task}{claim} --evidence "why it works"     (or fail --reason, release)',
-        '  crewlog inbox; crewlog ack ID; crewlog ask NAME "…" --wait 100',
+        f'  crewlog progress {task}{claim}{name} --text "…"',
+        f'  crewlog done {task}{claim}{name} --evidence "why it works"     (or fail --reason, release)',
+        f'  crewlog inbox{name}     (then: ack ID, answer ID "…", ask NAME "…" --wait 100)',
         "Exit 5: the task is no longer yours, stop. Exit 8: nothing yet. `crewlog help agents`: the rules.",
     ]

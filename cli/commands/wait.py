@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -69,13 +70,14 @@ def wait(
 
     The answer's `position` is what to give as --since to the next call: then nothing between two calls is missed, even
     if it has passed again. Without --since, what is so now counts; of --event, what comes from now on.
+    Meanwhile who has a name takes back what lost holders hold (`crewlog reap`).
     """
     log = call.store.log
     start = log.position() if since is None and event else since
     condition = _condition(
         call, message=message, reply=reply, ready=ready, task=task, state=state, event=event
     )
-    got, position = _until(call, condition, start, timeout, reap=ready and not no_reap)
+    got, position = _until(call, condition, start, timeout, reap=not no_reap and call.who() is not None)
     if got is None:
         hint = f"Call it again with --since {position}."
         raise Refusal("nothing-yet", f"not yet, after {timeout:g} s", hint, position=position)
@@ -103,9 +105,11 @@ def _until(
 
 
 def _reap(call: Call) -> None:
+    """Take back what lost holders hold. Where nobody may write now, there is still something to wait for."""
     from cli.reaping import reap_lost
 
-    reap_lost(call)
+    with suppress(Refusal):
+        reap_lost(call)
 
 
 def _condition(call: Call, **given: Any) -> Condition:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cli.call import Call
+from cli.binding import worktree_of
+from cli.call import Call, Who
 from cli.grammar import command
 from cli.output import Answer
 from cli.text import safe_line
@@ -27,7 +28,7 @@ def whoami(call: Call) -> None:
         "why": who.why if who else "no --as, no CREWLOG_AGENT, no binding",
         "task": task,
         "claim": claim,
-        "dir": call.git.worktree if call.git and call.git.worktree else call.shell.cwd,
+        "dir": _folder(call, who, task),
         "store": call.located.path,
         "holds": held,
     }
@@ -40,3 +41,11 @@ def whoami(call: Call) -> None:
     if not who:
         lines.append("  next: crewlog join NAME")
     call.answer(Answer(data, lines, [who.name] if who else []))
+
+
+def _folder(call: Call, who: Who | None, task: str | None) -> str:
+    """Where the task is worked on; else the worktree or the folder that the caller is in."""
+    if not call.git:
+        return call.shell.cwd
+    bound = worktree_of(call.git, who.name, task) if who and task else None
+    return bound or call.git.worktree or call.shell.cwd

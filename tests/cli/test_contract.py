@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from pathlib import Path
+
+import pytest
 
 from cli.contract import CONTRACT, SNIPPET
 from cli.grammar import MODULES, load
 from domain.refusals import Exit
 from tests.cli.conftest import Crew
+from tests.cli.repositories import linked, repository
 
 
 def commands_in(text: str) -> list[list[str]]:
@@ -76,15 +80,63 @@ def test_prime_gives_an_agent_that_forgot_everything_its_task_claim_and_mail(cre
     assert task in text
     assert claim[:12] in text
     assert "the parser is in names.py" in text
-    line = next(line for line in text.split("\n") if line.strip().startswith("crewlog done"))
-    words = shlex.split(
-        line.partition("   ")[0].strip() if not line.startswith(" ") else line.split("     ")[0]
-    )
-    assert crew.run(*words[1:], "--as", "ada").code == 0
+    assert crew.run(*typed(text, "done")).code == 0
 
 
-def test_prime_stays_within_its_limit_whatever_there_is(crew: Crew) -> None:
+def typed(text: str, command: str) -> list[str]:
+    """The words of the line that `prime` offers for a command, as they are typed."""
+    line = next(line for line in text.split("\n") if line.startswith(f"  crewlog {command}"))
+    return shlex.split(line.partition("     ")[0])[1:]
+
+
+def test_each_line_that_prime_offers_works_as_it_is_typed(crew: Crew) -> None:
+    crew.spawn("second")
+    crew.start(crew.spawn("first", "-p 0"))
+
+    named = crew.run("prime", "--as", "ada").out
+    for command in ("start", "show", "progress", "done", "inbox"):
+        assert crew.run(*typed(named, command)).code == 0, command
+
+    about = {"CREWLOG_AGENT": "ada"}
+    known = crew.run("prime", environ=about).out
+    assert "--as" not in known
+    assert crew.run(*typed(known, "done"), environ=about).code == 0
+
+
+def test_one_command_tells_an_agent_where_it_was_working(tmp_path: Path) -> None:
+    crew = Crew(repository(tmp_path / "code"))
+    there = linked(crew.folder, "side")
+    crew.do("init --as zoe")
+    task = crew.spawn()
+    crew.do(f"start {task} --as ada", cwd=there)
+
+    assert f"  in {there}\n" in crew.run("prime", "--as", "ada").out
+    assert crew.do("whoami --as ada")["dir"] == str(there)
+    assert crew.do("whoami --as bob")["dir"] == str(crew.folder)
+
+
+def test_a_worktree_that_was_removed_is_not_told(tmp_path: Path) -> None:
+    crew = Crew(repository(tmp_path / "code"))
+    there = linked(crew.folder, "side")
+    crew.do("init --as zoe")
+    crew.do(f"start {crew.spawn()} --as ada", cwd=there)
+    shutil.rmtree(there)
+
+    assert str(there) not in crew.run("prime", "--as", "ada").out
+    assert crew.do("whoami --as ada")["dir"] == str(crew.folder)
+
+
+@pytest.mark.parametrize("character", ["x", "é", "\N{ANT}"])
+def test_prime_stays_within_its_limit_whatever_there_is_and_never_drops_the_commands(
+    crew: Crew, character: str
+) -> None:
+    name = "a" * 64
     for number in range(6):
-        crew.start(crew.spawn("Ü" * 400 + str(number)))
-        crew.do(f'send ada "{"é" * 300}{number}" --as zoe')
-    assert len(crew.run("prime", "--as", "ada").out.encode()) <= 1_900
+        crew.start(crew.spawn(character * 400 + str(number)), name)
+        crew.do(f'send {name} "{character * 300}{number}" --as zoe')
+
+    text = crew.run("prime", "--as", name).out
+
+    assert len(text.encode()) <= 1_900
+    assert crew.run(*typed(text, "done")).code == 0
+    assert "Exit 5" in text

@@ -256,6 +256,30 @@ def test_no_reap_leaves_the_lost_what_they_hold(crew: Crew) -> None:
     assert crew.state(task) == "WORKING"
 
 
+@needs_proc
+@pytest.mark.parametrize(
+    "line", ["wait --task {task} --state ASSIGNED", "wait --event task.expired", "wait --ready"]
+)
+def test_who_waits_takes_back_what_the_lost_hold(crew: Crew, line: str) -> None:
+    """Else who waits for a task whose holder died would wait for ever, if nobody else is there."""
+    task = lose(crew)
+    line = f"{line.format(task=task)} --timeout 0 --as bob"
+
+    assert why(crew.refused(f"{line} --no-reap")) == ("nothing-yet", 8)
+    got = crew.do(line)["got"]
+
+    assert crew.state(task) == "ASSIGNED"
+    assert task in (got["id"], got.get("stream", "").removeprefix("task/"))
+
+
+@needs_proc
+def test_who_has_no_name_takes_nothing_and_still_may_wait(crew: Crew) -> None:
+    task = lose(crew)
+
+    assert why(crew.refused("wait --event task.expired --timeout 0")) == ("nothing-yet", 8)
+    assert crew.state(task) == "WORKING"
+
+
 @pytest.mark.parametrize(
     ("line", "ended"),
     [
