@@ -45,6 +45,7 @@ def _maybe(schema: Schema) -> Schema:
 
 PROCESS = _object(
     {"pid": COUNT, "started": {}, "boot": TEXT, "namespace": TEXT, "host": TEXT},
+    {"age": COUNT},
 )
 EVENT = _object(
     {
@@ -327,6 +328,7 @@ ANSWERS: dict[str, Schema] = {
             "seconds": {"type": "number"},
         }
     ),
+    "demo": _object({"checks": _list(_object({"check": TEXT, "ok": FLAG})), "tasks": COUNT, "events": COUNT}),
     "help": _object({"topic": TEXT, "text": TEXT}),
     "completion": _object({"shell": TEXT, "script": TEXT}),
 }
