@@ -120,9 +120,9 @@ def reason(signs: Signs, interval: float, quiet: float) -> str:
 
 
 class Awake(NamedTuple):
-    """What was seen of this machine's sleep: `suspended` seconds in all since boot, `woke` (µs) when that last grew.
+    """What was seen of this machine's sleep: how far its wall clock had run away, and when (µs) that last grew.
 
-    `woke` is 0 where it never did while somebody looked.
+    `suspended` in seconds: only its changes mean something. `woke` is 0 where it never grew while somebody looked.
     """
 
     boot: str
@@ -136,4 +136,8 @@ def look(before: Awake | None, boot: str, suspended: float, now: int) -> Awake:
         return Awake(boot, suspended)
     if suspended - before.suspended > SUSPEND_LEAST:
         return Awake(boot, suspended, now)
+    if (
+        before.suspended - suspended > SUSPEND_LEAST
+    ):  # the clock was set back: what comes after is seen from here
+        return Awake(boot, suspended, min(before.woke, now))
     return before

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 REASON = 120
 _TAKING = frozenset({"task.started", "task.resumed"})
+_BY_ANOTHER_SESSION = frozenset({"task.resumed", "task.expired"})  # news for the name that did it, too
 _ENDING = frozenset({"task.cancelled", "task.expired", "task.released", "task.failed", "task.merged"})
 
 
@@ -89,7 +90,7 @@ def _told(event: Event, holder: str | None) -> list[tuple[str, str]]:
     """Whom the event is news for, and what they are told."""
     told: list[tuple[str, str]] = []
     text = _sentence(event)
-    if holder and text and (holder != event.sender or event.type == "task.resumed"):
+    if holder and text and (holder != event.sender or event.type in _BY_ANOTHER_SESSION):
         told.append((holder, text))
     assignee = event.payload.get("assignee")
     if event.type == "task.rejected" and assignee and assignee != event.sender:

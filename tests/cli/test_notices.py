@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 from tests.cli.conftest import Crew
 
 
@@ -37,6 +39,19 @@ def test_the_old_session_is_told_that_the_task_was_resumed(crew: Crew) -> None:
     crew.do(f"resume {task} --as ada", environ={"CREWLOG_SESSION": "two"})
     told = crew.do("list --as ada", environ={"CREWLOG_SESSION": "one"})
     assert "resumed by another session" in told["notices"][0]
+
+
+def test_the_old_session_is_told_that_another_of_its_name_took_the_task_back(crew: Crew) -> None:
+    task = crew.spawn()
+    session = subprocess.Popen(["sleep", "600"])
+    crew.do(f"start {task} --as ada --pid {session.pid}", environ={"CREWLOG_SESSION": "one"})
+    session.kill()
+    session.wait()
+    assert crew.do("reap --as ada", environ={"CREWLOG_SESSION": "two"})["expired"]
+
+    told = crew.do("list --as ada", environ={"CREWLOG_SESSION": "one"})["notices"]
+
+    assert told == [f"{task} was taken from you, since you gave no sign of life"]
 
 
 def test_what_one_does_oneself_is_no_news(crew: Crew) -> None:

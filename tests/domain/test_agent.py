@@ -132,6 +132,16 @@ def test_a_machine_that_slept_between_two_looks_woke_at_the_second() -> None:
     assert agent.look(woken, "boot-1", 530.0, SOME_TIME + 10**9) == woken
 
 
+def test_a_clock_that_is_set_back_and_then_forward_again_robs_nobody() -> None:
+    before = agent.Awake("boot-1", 500.0, SOME_TIME)
+
+    back = agent.look(before, "boot-1", 500.0 - 3_600, SOME_TIME - 3_600 * 10**6)
+    forward = agent.look(back, "boot-1", 500.0, SOME_TIME + 10**6)
+
+    assert back == agent.Awake("boot-1", 500.0 - 3_600, SOME_TIME - 3_600 * 10**6)
+    assert forward == agent.Awake("boot-1", 500.0, SOME_TIME + 10**6)
+
+
 @pytest.mark.parametrize("noise", [-1.5, -1e-6, 0.0, 1e-6, 1.5])
 def test_clocks_that_were_not_read_at_the_same_moment_are_no_suspend(noise: float) -> None:
     before = agent.Awake("boot-1", 500.0)
