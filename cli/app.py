@@ -70,6 +70,10 @@ def _root(
     ctx.obj = call.with_options(json=json, quiet=quiet, full=full, as_=as_, store=store)
 
 
+# Who is refused by the rules, or waits in vain, hears what is new as well; where the store has trouble nobody looks.
+_TOLD = frozenset({Exit.REFUSED, Exit.CONFLICT, Exit.NOTHING_YET})
+
+
 def run(arguments: Sequence[str], shell: Shell) -> int:
     """Run one command line and return its exit code."""
     call = Call(shell, words=tuple(arguments))
@@ -77,7 +81,8 @@ def run(arguments: Sequence[str], shell: Shell) -> int:
         _refuse_strange_bytes(arguments)
         return _run(arguments, shell, call)
     except Refusal as refusal:
-        print_refusal(shell, refusal, as_json=_wants_json(arguments))
+        news = call.news() if refusal.exit in _TOLD else []
+        print_refusal(shell, refusal, as_json=_wants_json(arguments), news=news)
         return int(refusal.exit)
     except KeyboardInterrupt:
         stopped = Refusal("interrupted", "stopped", "An event that was acknowledged is safe; run it again.")

@@ -71,15 +71,22 @@ class Call:
 
     def _with_news(self, answer: Answer) -> Answer:
         """The answer with what is new for who asks: `notices` in JSON, else on stderr."""
-        from cli.notices import news
-
-        who = self.who()
-        lines = news(self.store, who.name) if who else []
+        lines = self.news()
         if not lines:
             return answer
         if self.options.json:
             return replace(answer, data={**answer.data, "notices": lines})
         return replace(answer, remarks=[*answer.remarks, *(f"! {line}" for line in lines)])
+
+    def news(self) -> list[str]:
+        """What is new for who called; nothing before a store was opened."""
+        reached: Call = self.__dict__.get("reached", self)
+        if "store" not in reached.__dict__:
+            return []
+        from cli.notices import news
+
+        who = reached.who()
+        return news(reached.store, who.name) if who else []
 
     def finish(self, code: int) -> None:
         """Set the exit code, here and for who called."""
@@ -118,7 +125,7 @@ class Call:
         root = self
         while root._parent:
             root = root._parent
-        root.__dict__["opened"] = opened
+        root.__dict__ |= {"opened": opened, "reached": self}
 
     def close(self) -> None:
         """Close the store that this call opened."""

@@ -28,7 +28,7 @@ Mail:
   crewlog ask bob "…" --wait 100      prints the answer; crewlog answer ID "…"
   crewlog send +ops "…"               a channel; also all, people
   crewlog wait --message --timeout 100
-`notices` in answers (stderr for people) tell what is new for you.
+`notices` in answers and refusals (stderr for people) tell what is new for you.
 
 --json: one object on stdout, {"error":{"code","message","hint","retryable"}} on refusal. --key K makes a retry
 return the first event: use it when you may have lost a reply.

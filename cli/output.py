@@ -58,16 +58,19 @@ def print_answer(shell: Shell, answer: Answer, *, as_json: bool, quiet: bool) ->
         shell.remark(safe(remark))
 
 
-def print_refusal(shell: Shell, refusal: Refusal, *, as_json: bool) -> None:
-    """With `--json` one object on stdout, else a sentence and a hint on stderr."""
+def print_refusal(shell: Shell, refusal: Refusal, *, as_json: bool, news: Sequence[str] = ()) -> None:
+    """With `--json` one object on stdout, else a sentence and a hint on stderr; and what is new for who was refused."""
     if as_json:
-        print(json_text({"error": refusal.as_dict()}), file=shell.stdout)
+        notices = {"notices": [*news]} if news else {}
+        print(json_text({"error": refusal.as_dict(), **notices}), file=shell.stdout)
         return
     shell.remark(f"crewlog: {safe(refusal.message)} [{refusal.code}]")
     for candidate in refusal.details.get("candidates", ())[:10]:
         shell.remark(safe(f"  {candidate['id']}  {candidate['state']:<9}  {candidate['title']}"))
     if refusal.hint:
         shell.remark(safe(f"  hint: {refusal.hint}"))
+    for line in news:
+        shell.remark(safe(f"! {line}"))
 
 
 @dataclass(slots=True)

@@ -142,7 +142,8 @@ ERROR = _object(
                 "details": {"type": "object"},
             }
         )
-    }
+    },
+    {"notices": _list(TEXT)},
 )
 RESULTS = _object(
     {"results": _list({"anyOf": [WRITE, _object({"task": TEXT, "error": ERROR["properties"]["error"]})]})}

@@ -52,7 +52,7 @@ class Files:
         self._passing = passing
         self._size = 0
         for path in ("crewlog.db", "live.jsonl"):
-            os.utime(self.store.path(path), (passing.now - LONG_AGO,) * 2)
+            set_time(Path(self.store.path(path)), passing.now - LONG_AGO)
 
     def change(self, ago: float = 0.0) -> None:
         """Let the write-ahead log grow."""
@@ -62,7 +62,11 @@ class Files:
 
     def touch(self, ago: float = 0.0) -> None:
         """Set its time."""
-        os.utime(self.wal, (self._passing.now - ago,) * 2)
+        set_time(self.wal, self._passing.now - ago)
+
+
+def set_time(path: Path, moment: float) -> None:
+    os.utime(path, (moment, moment))
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 
+import pytest
+
 from tests.cli.conftest import Crew
 
 
@@ -98,3 +100,30 @@ def test_nobody_in_particular_is_told_nothing(crew: Crew) -> None:
     task, _ = crew.submitted()
     crew.do(f"approve {task} --as zoe")
     assert "notices" not in crew.do("list")
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [("start", 8), ("wait --message --since 100 --timeout 0", 8), ("approve {task}", 4), ("start {task}", 5)],
+)
+def test_who_is_refused_or_waits_in_vain_is_told_as_well(crew: Crew, line: str, code: int) -> None:
+    task, _ = crew.submitted()
+    if code == 5:
+        task = crew.spawn()
+        crew.start(task, "bob")
+    crew.do("send ada hello --as zoe")
+
+    result = crew.run(*crew.words(line.format(task=task)), "--as", "ada", "--json")
+
+    assert (result.code, result.json["notices"]) == (code, ["1 unread: `crewlog inbox`"])
+    assert notices(crew, "ada") == []
+    crew.do("send ada again --as zoe")
+    said = crew.run(*crew.words(line.format(task=task)), "--as", "ada").err
+    assert said.endswith("! 2 unread: `crewlog inbox`\n")
+
+
+def test_who_is_refused_without_a_name_is_told_nothing(crew: Crew) -> None:
+    crew.do("join ada")
+    crew.do("send ada hello --as zoe")
+
+    assert "notices" not in crew.run("wait", "--event", "task.spawned", "--timeout", "0", "--json").json

@@ -40,6 +40,7 @@ def test_the_age_at_which_it_was_found_is_remembered_and_makes_no_other_process(
 ) -> None:
     found = Process.from_dict({**PROCESS.as_dict(), "age": age})
 
+    assert found
     assert found == PROCESS
     assert found.age == known
     assert found.as_dict().get("age") == known
