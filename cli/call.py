@@ -54,6 +54,7 @@ class Call:
         self.words = words
         self.exit = 0
         self._parent: Call | None = None
+        self.part = 0
 
     def with_options(self, **given: Any) -> Call:
         """This call with the options that were given behind the command's name as well."""
@@ -117,7 +118,9 @@ class Call:
         from cli.store import Store
 
         place.guard(self.located.path)
-        opened = Store(self.located.path, self.shell, session_id(self.shell.environ))
+        opened = Store(
+            self.located.path, self.shell, session_id(self.shell.environ, command=self.shell.command)
+        )
         self._keep(opened)
         return opened
 
@@ -214,13 +217,20 @@ class Call:
             yield transaction
 
     def retry(self, command: str, **fields: Any) -> IdempotencyKey | None:
-        """What an earlier event with this call's `--key` must look like to be its answer."""
-        if self.options.key is None:
+        """What an earlier event with this call's key must look like to be its answer; None where it has no key."""
+        key = self._key()
+        if key is None:
             return None
         from domain.commands import EVENTS
         from domain.log import IdempotencyKey
 
-        return IdempotencyKey(_checked_key(self.options.key), EVENTS[command], fields)
+        return IdempotencyKey(key, EVENTS[command], fields)
+
+    def _key(self) -> str | None:
+        """The key that was given, else the shell's: one for each of several things that are named."""
+        if self.options.key is not None:
+            return _checked_key(self.options.key)
+        return f"{self.shell.retry_key}.{self.part}" if self.shell.retry_key else None
 
     def secret(self, texts: Sequence[str | None]) -> str:
         """The rule that finds a secret in the texts, or ""; refused unless `--allow-secret`."""

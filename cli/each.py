@@ -35,7 +35,7 @@ def several(call: Call, what: str, texts: Sequence[str | None], do: Callable[[st
     ids: list[str] = []
     remarks: list[str] = []
     refused = False
-    for text in texts:
+    for call.part, text in enumerate(texts):
         try:
             one = do(text)
         except Refusal as refusal:

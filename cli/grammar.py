@@ -74,6 +74,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "export": "cli.commands.export",
         "rebuild": "cli.commands.rebuild",
         "prune": "cli.commands.prune",
+        "serve": "cli.commands.serve",
         "demo": "cli.commands.demo",
         "schema": "cli.commands.schema",
         "help": "cli.commands.help",

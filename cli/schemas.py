@@ -313,6 +313,18 @@ ANSWERS: dict[str, Schema] = {
     "run": _object({"runs": _list(RAN)}),
     "reap": _object({"expired": _list(REAPED), "kept": _list(REAPED)}),
     "prune": _object({"pruned": _list({"type": "object"}), "count": COUNT, "before": TIME}),
+    "serve": _object(
+        {"store": TEXT, "running": FLAG},
+        {
+            "pid": COUNT,
+            "version": TEXT,
+            "python": TEXT,
+            "program": TEXT,
+            "served": COUNT,
+            "up_seconds": COUNT,
+            "idle_seconds": COUNT,
+        },
+    ),
     "ready": TASKS,
     "list": TASKS,
     "show": _object({"task": TASK_FULL, "events": _list(EVENT)}),

@@ -19,7 +19,8 @@ class Shell:
     """The surroundings of one command.
 
     `clock` gives microseconds since 1970. `slept` grows by the seconds that the machine was suspended, or that its clock
-    was set forward, as after a virtual machine stood still.
+    was set forward, as after a virtual machine stood still. `command` is the process that the caller started, where that
+    is not this one; `retry_key` is shown by writes that have no key of their own.
     """
 
     stdin: TextIO
@@ -30,6 +31,8 @@ class Shell:
     clock: Callable[[], int] = lambda: time.time_ns() // 1000
     entropy: Callable[[int], bytes] = os.urandom
     slept: Callable[[], float] = _slept
+    command: int | None = None
+    retry_key: str = ""
 
     @property
     def interactive(self) -> bool:

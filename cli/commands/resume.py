@@ -14,6 +14,6 @@ def resume(call: Call, task: TaskArg = None, print_: PrintOption = None, pid: Pi
     from cli.process import session_process
     from domain.commands import Resume
 
-    process = session_process(pid)
+    process = session_process(pid, command=call.shell.command)
     written = call.write(call.task(task), Resume(call.actor, process.as_dict() if process else None))
     finish_claim(call, written, print_=print_)

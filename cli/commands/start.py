@@ -57,7 +57,7 @@ def start(
     from cli.taking import take_best
     from domain.commands import Start
 
-    process = session_process(pid)
+    process = session_process(pid, command=call.shell.command)
     wanted = Start(call.actor, process.as_dict() if process else None)
     woke(call.store)  # what is known now tells a later suspend from an earlier one
     if task is None:

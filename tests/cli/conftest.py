@@ -14,6 +14,7 @@ import pytest
 
 from cli.app import run
 from cli.shell import Shell
+from tests.support import warm
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,27 @@ class Crew:
         terminal: bool = False,
         environ: Mapping[str, str] | None = None,
     ) -> Result:
-        """Run one command line."""
+        """Run one command line; with CREWLOG_WARM=1 through a resident process, where nothing is injected."""
+        if warm.WANTED and not terminal and self.clock is None:
+            about = {**self.environ, **(environ or {})}
+            return Result(*warm.run(words, stdin, about, cwd or self.folder))
+        return self.run_with(*words, stdin=stdin, cwd=cwd, terminal=terminal, environ=environ)
+
+    def run_with(
+        self,
+        *words: str,
+        stdin: str = "",
+        cwd: Path | None = None,
+        terminal: bool = False,
+        environ: Mapping[str, str] | None = None,
+        **extra: Any,
+    ) -> Result:
+        """Run one command line in surroundings that have `extra` (fields of Shell)."""
         out, err = io.StringIO(), io.StringIO()
         source = Terminal(stdin) if terminal else io.StringIO(stdin)
         about = {**self.environ, **(environ or {})}
-        extra: dict[str, Any] = {"clock": self.clock} if self.clock else {}
-        shell = Shell(source, out, err, about, str(cwd or self.folder), **extra)
+        clock: dict[str, Any] = {"clock": self.clock} if self.clock else {}
+        shell = Shell(source, out, err, about, str(cwd or self.folder), **clock, **extra)
         return Result(run(list(words), shell), out.getvalue(), err.getvalue())
 
     def do(self, line: str, **more: Any) -> Any:

@@ -124,6 +124,7 @@ def keep() -> Iterator[str]:
     yield "reap --dry-run"
     yield "reap --as zoe"
     yield "prune --pulses --as zoe"
+    yield "serve stop"
     yield "leave --as bob"
     yield "export"
     yield "export --rebuild"
