@@ -14,6 +14,7 @@ import pytest
 
 from cli.app import run
 from cli.shell import Shell
+from cli.warm.client import LOCAL
 from tests.support import warm
 
 
@@ -51,6 +52,7 @@ class Crew:
     folder: Path
     environ: dict[str, str] = field(default_factory=dict[str, str])
     clock: Callable[[], int] | None = None
+    warm: bool = False
 
     def run(
         self,
@@ -60,8 +62,8 @@ class Crew:
         terminal: bool = False,
         environ: Mapping[str, str] | None = None,
     ) -> Result:
-        """Run one command line; with CREWLOG_WARM=1 through a resident process, where nothing is injected."""
-        if warm.WANTED and not terminal and self.clock is None:
+        """Run one command line; for a warm crew in a resident process, where the launcher would have it run there."""
+        if self.warm and not terminal and self.clock is None and LOCAL.isdisjoint(words):
             about = {**self.environ, **(environ or {})}
             return Result(*warm.run(words, stdin, about, cwd or self.folder))
         return self.run_with(*words, stdin=stdin, cwd=cwd, terminal=terminal, environ=environ)
@@ -130,8 +132,11 @@ def why(refused: Any) -> tuple[str, int]:
 
 
 @pytest.fixture
-def crew(tmp_path: Path) -> Crew:
-    """A crew with a fresh store, outside of any repository."""
-    made = Crew(tmp_path)
+def crew(tmp_path: Path, request: pytest.FixtureRequest) -> Crew:
+    """A crew with a fresh store, outside of any repository; with CREWLOG_WARM=1 a warm one.
+
+    A test that puts something into this process wants its commands to run in it.
+    """
+    made = Crew(tmp_path, warm=warm.WANTED and "monkeypatch" not in request.fixturenames)
     made.do("init --as zoe")
     return made
