@@ -7,7 +7,12 @@ from collections.abc import Callable
 
 from bench import append, cold, views, warm
 
-BENCHMARKS: dict[str, Callable[[], None]] = {"append": append.main, "cold": cold.main, "warm": warm.main, "views": views.main}
+BENCHMARKS: dict[str, Callable[[], None]] = {
+    "append": append.main,
+    "cold": cold.main,
+    "warm": warm.main,
+    "views": views.main,
+}
 
 
 def main(names: list[str]) -> None:

@@ -65,7 +65,9 @@ def main() -> None:
             bare = throughput(folder, BARE)
             for name in ("list", "heartbeat"):
                 rate = throughput(folder, COMMANDS[name])
-                print(f"  {CALLERS} x {name:<10}  {rate:6.0f}/s    {rate / bare:.2f} of python -c pass (must: 0.5)")
+                print(
+                    f"  {CALLERS} x {name:<10}  {rate:6.0f}/s    {rate / bare:.2f} of python -c pass (must: 0.5)"
+                )
         finally:
             subprocess.run([SCRIPT, "serve", "stop"], cwd=folder, check=True, capture_output=True)
 

@@ -43,15 +43,18 @@ def root() -> str:
 
 def serve(folder: str, idle: float, ready: Callable[[], None]) -> None:
     """Be the server of the store until there is a reason to end. Raises Refusal `held` where there is one."""
+    from cli.warm.confinement import confinement
+    from cli.warm.identity import Identity
     from cli.warm.server import Server
     from cli.warm.warming import warm_up
 
     try:
-        server = Server(root(), folder, idle)
+        identity = Identity(root(), folder, confinement(os.getpid()))
     except OSError as error:
         hint = "Commands work without it."
         raise Refusal("unwritable", f"a server needs Linux's /proc: {error}", hint, path="/proc") from error
     warm_up()
+    server = Server(folder, idle, identity)
     with server.listening() as listener:
         ready()
         server.serve(listener)

@@ -20,7 +20,6 @@ from contextlib import contextmanager, suppress
 
 from cli.warm import wire
 from cli.warm.board import Board
-from cli.warm.confinement import confinement
 from cli.warm.identity import Identity
 from cli.warm.worker import Worker
 from domain.refusals import Refusal
@@ -35,10 +34,10 @@ _WAKE = 64
 class Server:
     """Serves one store until it is idle for `idle` seconds, is told to stop, or is no longer what it was."""
 
-    def __init__(self, root: str, folder: str, idle: float) -> None:
+    def __init__(self, folder: str, idle: float, identity: Identity) -> None:
         self._folder = folder
         self._idle = idle
-        self._identity = Identity(root, folder, confinement(os.getpid()))
+        self._identity = identity
         self._board = Board(idle)
         self._stopping = False
 

@@ -78,11 +78,11 @@ class _AnyStore(Identity):
 
 
 def _serve(folder: str, ready: Connection) -> None:
-    from cli.warm import server
+    from cli.warm.confinement import confinement
+    from cli.warm.server import Server
     from cli.warm.warming import warm_up
 
-    server.Identity = _AnyStore  # type: ignore[misc]
-    serving = server.Server(control.root(), folder, 600.0)
+    serving = Server(folder, 600.0, _AnyStore(control.root(), folder, confinement(os.getpid())))
     warm_up()
     with serving.listening() as listener:
         ready.send(True)
