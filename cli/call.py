@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -98,6 +99,11 @@ class Call:
     def git(self) -> place.GitPlace | None:
         """The git repository around, if any."""
         return place.find_git(self.shell.cwd)
+
+    @cached_property
+    def code(self) -> place.GitPlace | None:
+        """The git repository that the store belongs to, if any: the one whose branches its tasks are about."""
+        return place.find_git(os.path.dirname(self.located.path))
 
     @cached_property
     def binding(self) -> Binding | None:

@@ -257,6 +257,19 @@ def test_the_prompt_is_the_tasks_text(crew: Crew, body: str) -> None:
     assert prompt.startswith("crewlog: the crew's task log. You are ada")
 
 
+def test_the_prompts_commands_are_for_the_task_that_is_run(crew: Crew) -> None:
+    """Pasting them must not hand in another task that the same name holds."""
+    held, task = crew.spawn("the first", "-p 0"), crew.spawn("the second")
+    crew.start(held)
+
+    prompt = crew.run("run", task, "--prompt", "--on-success", "leave", "--as", "ada", "--", "cat").out
+
+    claim = crew.do(f"show {task}")["task"]["claim"]
+    assert f"  crewlog done {task} --claim {claim[:12]} " in prompt
+    assert f"crewlog done {held}" not in prompt
+    assert f"You hold {held}" in prompt
+
+
 def test_a_loop_takes_one_task_after_the_other_until_nothing_is_ready(crew: Crew) -> None:
     tasks = [crew.spawn(f"task {number}") for number in range(4)]
 
