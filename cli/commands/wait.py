@@ -80,7 +80,9 @@ def wait(
     got, position = _until(call, condition, start, timeout, reap=not no_reap and call.who() is not None)
     if got is None:
         hint = f"Call it again with --since {position}."
-        raise Refusal("nothing-yet", f"not yet, after {timeout:g} s", hint, position=position)
+        now, facts = _standing(call, call.task(task)) if task and not event else ("", {})
+        message = f"{now}not yet, after {timeout:g} s"
+        raise Refusal("nothing-yet", message, hint, position=position, **facts)
     call.answer(Answer({"got": got, "position": position}, [_line(got)], [str(got["id"])]))
 
 
@@ -249,6 +251,24 @@ def _reached(call: Call, task: str, states: tuple[str, ...], since: int) -> tupl
     if since < 0 and now is not None and now.state in states:
         return {"kind": "task", "id": task, "state": now.state, "event": None}, now
     return None, now
+
+
+def _standing(call: Call, task: str) -> tuple[str, Json]:
+    """What the task is now, and since when: who waits for one that was cancelled shall not have to look it up."""
+    from domain.task import evolve
+
+    state, since = None, ""
+    for event in call.store.log.stream(f"task/{task}"):
+        before, state = state, evolve(state, event)
+        if before is None or before.state != state.state:
+            since = event.ts
+    assert state is not None  # noqa: S101 - it was looked for before the wait began
+    again = f", and only `crewlog retry {task}` begins it anew" if state.state in (CANCELLED, FAILED) else ""
+    return f"{task} is {state.state} since {since}{again}: ", {
+        "task": task,
+        "state": state.state,
+        "since": since,
+    }
 
 
 def _line(got: Json) -> str:

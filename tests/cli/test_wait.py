@@ -30,6 +30,23 @@ def test_what_is_not_so_is_exit_8_with_a_position_to_go_on_from(crew: Crew) -> N
     assert refused["details"]["position"] == crew.do("where")["events"]
 
 
+def test_who_waited_in_vain_hears_what_the_task_is_and_since_when(crew: Crew) -> None:
+    """A cancelled task may come back, so it is not called unreachable; but nobody should wait for it unaware."""
+    task = crew.spawn()
+    crew.do(f"cancel {task} --as zoe")
+    crew.do(f"note {task} 'a pity' --as zoe")
+    cancelled = crew.do(f"show {task}")["events"][1]
+
+    refused = crew.refused(f"wait --task {task} --state IN_REVIEW --timeout 0")
+
+    assert refused["exit"] == 8
+    assert f"{task} is CANCELLED since {cancelled['ts']}" in refused["message"]
+    assert f"`crewlog retry {task}`" in refused["message"]
+    assert (refused["details"]["state"], refused["details"]["since"]) == ("CANCELLED", cancelled["ts"])
+    crew.do(f"retry {task} --as zoe")
+    assert "is ASSIGNED since" in crew.refused(f"wait --task {task} --state FAILED --timeout 0")["message"]
+
+
 def test_a_state_that_can_no_longer_be_reached_is_exit_4(crew: Crew) -> None:
     task, _ = crew.submitted()
     crew.do(f"approve {task} --as zoe")
