@@ -194,6 +194,17 @@ def test_a_dry_run_says_the_same_and_changes_nothing(crew: Crew) -> None:
 
 
 @needs_proc
+def test_why_a_holder_was_lost_is_shown_with_the_task(crew: Crew) -> None:
+    task = lose(crew)
+    dry = crew.run("reap", "--dry-run").out
+    crew.do("reap --as zoe")
+
+    assert dry == f"{task} would be taken from ada: its session process is gone\n"
+    expired = next(line for line in crew.run("show", task).out.split("\n") if "task.expired" in line)
+    assert expired.endswith("its session process is gone")
+
+
+@needs_proc
 def test_the_third_strike_fails_the_task_and_a_submission_clears_them(crew: Crew) -> None:
     task = crew.spawn()
     states: list[str] = []
