@@ -52,6 +52,22 @@ def test_a_blocked_task_is_not_taken_until_its_blocker_is_completed(crew: Crew) 
     assert crew.do("start --as bob")["task"] == second
 
 
+def test_who_finds_nothing_is_sent_where_it_says_what_the_tasks_wait_for(crew: Crew) -> None:
+    refused = crew.refused("start --as ada")
+    assert why(refused) == ("nothing-yet", 8)
+    assert "crewlog start --wait" in refused["hint"], "there is no task at all to explain"
+
+    bobs = crew.spawn("parse", "--to bob")
+    waits = crew.spawn("print", f"--after {bobs}")
+    hint = crew.refused("start --as ada")["hint"]
+    said = crew.do(hint.split("`")[1].removeprefix("crewlog "))["waiting"]
+
+    assert {row["id"]: row["why"] for row in said} == {
+        bobs: ["It is for bob."],
+        waits: [f"It waits for {bobs}, which is ASSIGNED."],
+    }
+
+
 def test_a_blocker_is_advice_to_who_names_the_task(crew: Crew) -> None:
     blocked = crew.spawn("second", f"--after {crew.spawn('first')}")
 
