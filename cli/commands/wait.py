@@ -79,10 +79,7 @@ def wait(
     )
     got, position = _until(call, condition, start, timeout, reap=not no_reap and call.who() is not None)
     if got is None:
-        hint = f"Call it again with --since {position}."
-        now, facts = _standing(call, call.task(task)) if task and not event else ("", {})
-        message = f"{now}not yet, after {timeout:g} s"
-        raise Refusal("nothing-yet", message, hint, position=position, **facts)
+        raise _not_yet(call, "" if event else task, timeout, position)
     call.answer(Answer({"got": got, "position": position}, [_line(got)], [str(got["id"])]))
 
 
@@ -253,22 +250,28 @@ def _reached(call: Call, task: str, states: tuple[str, ...], since: int) -> tupl
     return None, now
 
 
-def _standing(call: Call, task: str) -> tuple[str, Json]:
-    """What the task is now, and since when: who waits for one that was cancelled shall not have to look it up."""
+def _not_yet(call: Call, task: str, timeout: float, position: int) -> Refusal:
+    """It has not happened. Who waits for a task that was cancelled meanwhile shall not have to look that up."""
+    hint, message = f"Call it again with --since {position}.", f"not yet, after {timeout:g} s"
+    if not task:
+        return Refusal("nothing-yet", message, hint, position=position)
+    name = call.task(task)
+    state, since = _standing(call, name)
+    again = f", and only `crewlog retry {name}` begins it anew" if state in (CANCELLED, FAILED) else ""
+    message += f": {name} is {state} since {since}{again}"
+    return Refusal("nothing-yet", message, hint, position=position, task=name, state=state, since=since)
+
+
+def _standing(call: Call, task: str) -> tuple[str, str]:
+    """The task's state, and since when it is in it."""
     from domain.task import evolve
 
-    state, since = None, ""
+    now: Task | None = None
+    state, since = "", ""
     for event in call.store.log.stream(f"task/{task}"):
-        before, state = state, evolve(state, event)
-        if before is None or before.state != state.state:
-            since = event.ts
-    assert state is not None  # noqa: S101 - it was looked for before the wait began
-    again = f", and only `crewlog retry {task}` begins it anew" if state.state in (CANCELLED, FAILED) else ""
-    return f"{task} is {state.state} since {since}{again}: ", {
-        "task": task,
-        "state": state.state,
-        "since": since,
-    }
+        now = evolve(now, event)
+        state, since = (state, since) if now.state == state else (now.state, event.ts)
+    return state, since
 
 
 def _line(got: Json) -> str:
