@@ -506,6 +506,31 @@ def test_a_sidecar_ends_in_peace_when_its_task_was_given_up(crew: Crew) -> None:
     }
 
 
+def test_a_sidecar_beats_on_through_a_review_as_its_help_says(crew: Crew) -> None:
+    """A reject gives the work back under the same claim: who had fallen silent would be lost in that moment."""
+    task = crew.spawn()
+    about = {"CREWLOG_TASK": task, "CREWLOG_CLAIM": crew.start(task), "CREWLOG_AGENT": "ada"}
+    crew.do("done", environ=about)
+    verdicts: list[str] = []
+
+    def review() -> None:
+        while len(pulses(crew)) < 2:
+            time.sleep(0.05)
+        crew.do(f"reject {task} --reason 'no test' --as zoe")
+        verdicts.extend(row["verdict"] for row in crew.do("reap --as zoe")["kept"])
+        crew.do("done", environ=about)
+        crew.do(f"approve {task} --as zoe")
+
+    reviewer = threading.Thread(target=review)
+    reviewer.start()
+    answer = crew.do("heartbeat --every 0.1", environ=about)
+    reviewer.join(PATIENCE)
+
+    assert (verdicts, answer["ended"]) == (["alive"], "settled")
+    assert answer["pulses"] >= 2
+    assert "While the task is in review it beats on" in " ".join(crew.run("help", "heartbeat").out.split())
+
+
 @pytest.mark.parametrize("every", ["26", "soon", "-1"])
 def test_an_interval_that_would_look_suspect_is_refused(crew: Crew, every: str) -> None:
     assert why(crew.refused(f"heartbeat --every={every} --as ada")) == ("bad-value", 2)

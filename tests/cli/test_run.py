@@ -142,6 +142,20 @@ def test_a_success_can_be_left_to_the_command(crew: Crew) -> None:
     assert crew.state(task) == "WORKING"
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self/ns"), reason="reads /proc, and there is none here")
+def test_what_is_said_of_a_task_that_was_left_is_true(crew: Crew) -> None:
+    task = crew.spawn()
+
+    with running(crew, "--on-success", "leave", "--", "true") as process:
+        said = process.communicate(timeout=PATIENCE)[1]
+
+    assert "the next reap takes it back" in said
+    assert [row["task"] for row in crew.do("reap --dry-run")["expired"]] == [task]
+    resume = next(line for line in said.split("`") if line.startswith("crewlog resume"))
+    crew.do(resume.removeprefix("crewlog "))
+    assert [row["task"] for row in crew.do("reap --as zoe")["kept"]] == [task]
+
+
 def test_output_that_looks_like_a_secret_is_not_quoted(crew: Crew) -> None:
     task = crew.spawn()
     key = "AKIA" + "Q3EGRIQ7YZ5MX2PB"
