@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from cli.binding import bound_worktrees
@@ -10,15 +11,15 @@ from cli.call import Call
 Row = dict[str, Any]
 
 
-def held(call: Call, name: str) -> list[Row]:
+def held(call: Call, name: str, wanted: Callable[[Row], bool] = bool) -> list[Row]:
     """The tasks that the name holds, WORKING first, each with `dir`: its worktree, None where none is bound to its claim.
 
-    Found from any directory: the bindings lie in the repository, not in the worktrees.
+    Found from any directory: the bindings lie in the repository, not in the worktrees. `wanted` chooses among the tasks.
     """
     from projections.tasks import held_by
 
     call.store.views.catch_up()
-    rows = held_by(call.store.views.connection, name)
+    rows = [row for row in held_by(call.store.views.connection, name) if wanted(row)]
     folders = _folders(call) if rows else {}
     return [{**row, "dir": folders.get(row["claim"])} for row in rows]
 

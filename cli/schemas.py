@@ -124,6 +124,8 @@ WRITE = _object(
         "claim": ID,
         "dir": TEXT,
         "replayed": FLAG,
+        "process": _maybe(PROCESS),
+        "also_holds": _list(TASK),
         "previous": PREVIOUS,
         "reaped": _list(TASK),
         "notices": _list(TEXT),

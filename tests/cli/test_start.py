@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.conftest import Crew, why
+from tests.cli.repositories import linked, repository
 
 
 def test_the_event_that_starts_a_task_is_its_claim(crew: Crew) -> None:
@@ -208,3 +211,26 @@ def test_the_session_process_can_be_named(crew: Crew) -> None:
 
     started = crew.do(f"show {task}")["events"][-1]
     assert started["payload"]["process"]["pid"] == 1
+
+
+def test_the_answer_says_which_process_ends_the_claim(crew: Crew) -> None:
+    task = crew.spawn()
+
+    assert crew.do(f"start {task} --as ada --pid 1")["process"]["pid"] == 1
+    assert crew.do(f"resume {task} --as ada --pid 1")["process"]["pid"] == 1
+
+
+def test_who_takes_a_second_task_is_reminded_of_the_first_and_where_it_is(tmp_path: Path) -> None:
+    crew = Crew(repository(tmp_path / "code"))
+    crew.do("init --as zoe")
+    there = linked(crew.folder, "side")
+    first, second, third = (crew.spawn(f"task {number}") for number in range(3))
+    claim = crew.do(f"start {first} --as ada", cwd=there)["claim"]
+
+    again = crew.run("start", second, "--as", "ada", "--json", cwd=there)
+
+    assert again.json["also_holds"] == [first]
+    assert f"you still work on {first}" in again.err
+    crew.do(f"done {first} --as ada --claim {claim}")
+    crew.do("done", cwd=there)
+    assert "also_holds" not in crew.do(f"start {third} --as ada", cwd=there)
