@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -72,22 +72,22 @@ class Call:
 
     def _with_news(self, answer: Answer) -> Answer:
         """The answer with what is new for who asks: `notices` in JSON, else on stderr."""
-        lines = self.news()
+        lines = self.news(answer.tells)
         if not lines:
             return answer
         if self.options.json:
             return replace(answer, data={**answer.data, "notices": lines})
         return replace(answer, remarks=[*answer.remarks, *(f"! {line}" for line in lines)])
 
-    def news(self) -> list[str]:
-        """What is new for who called; nothing before a store was opened."""
+    def news(self, shown: Collection[str] = ()) -> list[str]:
+        """What is new for who called, but for what is `shown`; nothing before a store was opened."""
         reached: Call = self.__dict__.get("reached", self)
         if "store" not in reached.__dict__:
             return []
         from cli.notices import news
 
         who = reached.who()
-        return news(reached.store, who.name) if who else []
+        return news(reached.store, who.name, shown) if who else []
 
     def finish(self, code: int) -> None:
         """Set the exit code, here and for who called."""

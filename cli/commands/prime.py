@@ -9,7 +9,7 @@ from typing import Any
 from cli.call import Call, Who
 from cli.grammar import command
 from cli.holding import held, unread
-from cli.output import Answer
+from cli.output import UNREAD, Answer
 from cli.text import cut, safe_line
 from cli.writes import short
 from domain.task import WORKING
@@ -24,7 +24,8 @@ MESSAGES = 3
 def prime(call: Call) -> None:
     """Print what an agent must know to begin. Its tasks with claim and directory, its mail, the commands that it needs."""
     data = primed(call, call.who())
-    call.answer(Answer(data, data["text"].split("\n"), [row["id"] for row in data["holds"]]))
+    ids = [row["id"] for row in data["holds"]]
+    call.answer(Answer(data, data["text"].split("\n"), ids, tells=[UNREAD]))
 
 
 def primed(call: Call, who: Who | None, task: str = "") -> dict[str, Any]:

@@ -80,7 +80,9 @@ def wait(
     got, position = _until(call, condition, start, timeout, reap=not no_reap and call.who() is not None)
     if got is None:
         raise _not_yet(call, "" if event else task, timeout, position)
-    call.answer(Answer({"got": got, "position": position}, [_line(got)], [str(got["id"])]))
+    call.answer(
+        Answer({"got": got, "position": position}, [_line(got)], [str(got["id"])], tells=[str(got["id"])])
+    )
 
 
 def _until(

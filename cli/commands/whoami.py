@@ -7,7 +7,7 @@ from typing import Any
 from cli.call import Call
 from cli.grammar import command
 from cli.holding import held, unread
-from cli.output import Answer
+from cli.output import UNREAD, Answer
 from cli.text import safe_line
 
 MESSAGES = 10
@@ -45,7 +45,7 @@ def whoami(call: Call) -> None:
     lines += _mail(call, mail, count, who.name if who else "")
     if not who:
         lines.append("  next: crewlog join NAME")
-    call.answer(Answer(data, lines, [who.name] if who else []))
+    call.answer(Answer(data, lines, [who.name] if who else [], tells=[UNREAD]))
 
 
 def _held(row: dict[str, Any]) -> list[str]:
