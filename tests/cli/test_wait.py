@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -117,13 +118,44 @@ def test_one_thing_at_a_time(crew: Crew, line: str) -> None:
 
 
 def test_a_waiter_in_another_process_wakes_for_what_this_one_writes(crew: Crew) -> None:
-    line = command_line("wait", "--event", "task.spawned", "--timeout", "60", "--json")
+    since = str(crew.do("where")["events"])  # a waiter that is slow to begin misses nothing either
+    line = command_line("wait", "--event", "task.spawned", "--since", since, "--timeout", "60", "--json")
     with subprocess.Popen(line, cwd=crew.folder, stdout=subprocess.PIPE, text=True) as waiter:
         time.sleep(1.0)
         crew.spawn()
         out, _ = waiter.communicate(timeout=60)
     assert waiter.returncode == 0
     assert '"type":"task.spawned"' in out
+
+
+@pytest.mark.parametrize(
+    ("line", "cause", "kind"),
+    [
+        ("wait --ready --no-reap --as ada", "spawn one --as zoe", "ready"),
+        ("wait --message --as ada", "send ada hello --as zoe", "message"),
+        ("wait --reply {question} --as zoe", "answer {question} 8080 --as ada", "reply"),
+        ("wait --task {task} --state CANCELLED --as ada", "cancel {task} --as zoe", "task"),
+    ],
+)
+def test_whatever_is_waited_for_wakes_the_waiter(crew: Crew, line: str, cause: str, kind: str) -> None:
+    """Well before its time is up: an idle wait looks at nothing by itself for ten seconds and more."""
+    crew.do("join ada")
+    question = crew.do("ask ada 'which port?' --as zoe")["message"]
+    crew.do(f"ack {question} --as ada")
+    about = {"question": question, "task": crew.spawn("of bob", "--to bob")}
+    began = threading.Event()
+
+    def act() -> None:
+        began.wait(60)
+        crew.do(cause.format(**about))
+
+    acting = threading.Thread(target=act)
+    acting.start()
+    threading.Timer(0.3, began.set).start()
+    got = crew.do(f"{line.format(**about)} --timeout 300")["got"]
+    acting.join(60)
+
+    assert got["kind"] == kind
 
 
 IDLE = """
