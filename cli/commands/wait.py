@@ -49,7 +49,7 @@ def wait(
     state: Annotated[
         str,
         typer.Option(
-            "--state", metavar="A,B", help="Which states; default: any that rests.", show_default=False
+            "--state", metavar="A,B", help=f"Which states; default: {','.join(RESTED)}.", show_default=False
         ),
     ] = "",
     event: Annotated[
