@@ -34,19 +34,19 @@ def read_binding(git: GitPlace) -> Binding | None:
     return _binding_in(git.git_dir)
 
 
-def worktree_of(git: GitPlace, agent: str, task: str) -> str | None:
-    """The worktree of this repository that is bound to the name and the task, if there is one."""
+def bound_worktrees(git: GitPlace) -> Iterator[tuple[str, Binding]]:
+    """The path of each worktree of the repository that is there and bound, and what it is bound to."""
     for git_dir, worktree in _worktrees(git):
         bound = _binding_in(git_dir)
-        if bound and (bound.agent, bound.task) == (agent, task):
-            return worktree
-    return None
+        if bound:
+            yield worktree, bound
 
 
 def _worktrees(git: GitPlace) -> Iterator[tuple[str, str]]:
     """The git directory and the path of each worktree that is there."""
-    if git.main_worktree:
-        yield git.common_dir, git.main_worktree
+    main = git.main_worktree or (None if git.linked else git.worktree)
+    if main:
+        yield git.common_dir, main
     linked = os.path.join(git.common_dir, "worktrees")
     for name in sorted(os.listdir(linked)) if os.path.isdir(linked) else ():
         git_dir = os.path.join(linked, name)

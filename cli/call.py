@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+import os
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -72,22 +73,22 @@ class Call:
 
     def _with_news(self, answer: Answer) -> Answer:
         """The answer with what is new for who asks: `notices` in JSON, else on stderr."""
-        lines = self.news()
+        lines = self.news(answer.tells)
         if not lines:
             return answer
         if self.options.json:
             return replace(answer, data={**answer.data, "notices": lines})
         return replace(answer, remarks=[*answer.remarks, *(f"! {line}" for line in lines)])
 
-    def news(self) -> list[str]:
-        """What is new for who called; nothing before a store was opened."""
+    def news(self, shown: Collection[str] = ()) -> list[str]:
+        """What is new for who called, but for what is `shown`; nothing before a store was opened."""
         reached: Call = self.__dict__.get("reached", self)
         if "store" not in reached.__dict__:
             return []
         from cli.notices import news
 
         who = reached.who()
-        return news(reached.store, who.name) if who else []
+        return news(reached.store, who.name, shown) if who else []
 
     def finish(self, code: int) -> None:
         """Set the exit code, here and for who called."""
@@ -99,6 +100,11 @@ class Call:
     def git(self) -> place.GitPlace | None:
         """The git repository around, if any."""
         return place.find_git(self.shell.cwd)
+
+    @cached_property
+    def code(self) -> place.GitPlace | None:
+        """The git repository that the store belongs to, if any: the one whose branches its tasks are about."""
+        return place.find_git(os.path.dirname(self.located.path))
 
     @cached_property
     def binding(self) -> Binding | None:

@@ -19,8 +19,8 @@ Work, one task at a time:
 In your worktree TASK and claim may be left out; elsewhere add --claim, or set CREWLOG_CLAIM.
 
 Claim: it proves that the task is still yours. `stale-claim` (exit 5) means it is not: stop working on it.
-You forgot: `crewlog whoami` names your tasks, claims and directory; `crewlog resume TASK` takes over from your
-earlier session. Work for long: `crewlog run -- CMD`, or `crewlog heartbeat --every 10 --while-pid $PPID &`.
+You forgot: `crewlog whoami` names, from any directory, your tasks, their claims and directories, and your mail;
+`crewlog resume TASK` takes over from your earlier session. Work for long: `crewlog run -- CMD`, or `crewlog heartbeat --every 10 --while-pid $PPID &`.
 
 Mail:
   crewlog inbox                       what is addressed to you and not acked, oldest first

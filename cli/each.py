@@ -34,6 +34,7 @@ def several(call: Call, what: str, texts: Sequence[str | None], do: Callable[[st
     lines: list[str] = []
     ids: list[str] = []
     remarks: list[str] = []
+    hints: dict[str, None] = {}  # each once, in order
     refused = False
     for call.part, text in enumerate(texts):
         try:
@@ -42,9 +43,11 @@ def several(call: Call, what: str, texts: Sequence[str | None], do: Callable[[st
             refused = True
             results.append({what: text, "error": refusal.as_dict()})
             remarks.append(f"{text}: {safe(refusal.message)} [{refusal.code}]")
+            hints |= {f"  hint: {safe(refusal.hint)}": None} if refusal.hint else {}
         else:
             results.append(one.data)
             lines += one.lines
             ids += one.ids
             remarks += one.remarks
+    remarks += hints
     call.answer(Answer({"results": results}, lines, ids, remarks, Exit.REFUSED if refused else Exit.DONE))

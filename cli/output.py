@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,12 +12,15 @@ from cli.shell import Shell
 from cli.text import safe
 from domain.refusals import Exit, Refusal
 
+UNREAD = "unread"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a command has to say: the JSON object, the ids for `--quiet`, the lines for people.
 
-    `lines` are already safe to print: whoever builds them escapes what agents wrote (`cli.text`).
+    `lines` are already safe to print: whoever builds them escapes what agents wrote (`cli.text`). `tells` are the ids of
+    the messages and answers to messages that it shows, and UNREAD where it says how many there are: no news any more.
     """
 
     data: dict[str, Any]
@@ -25,6 +28,7 @@ class Answer:
     ids: Sequence[str] = ()
     remarks: Sequence[str] = ()
     exit: Exit = Exit.DONE
+    tells: Collection[str] = ()
 
 
 def json_text(value: Any) -> str:

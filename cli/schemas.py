@@ -45,7 +45,7 @@ def _maybe(schema: Schema) -> Schema:
 
 PROCESS = _object(
     {"pid": COUNT, "started": {}, "boot": TEXT, "namespace": TEXT, "host": TEXT},
-    {"age": COUNT},
+    {"age": {**COUNT, "description": "seconds when it was found; absent for one that was named"}},
 )
 EVENT = _object(
     {
@@ -124,6 +124,8 @@ WRITE = _object(
         "claim": ID,
         "dir": TEXT,
         "replayed": FLAG,
+        "process": _maybe(PROCESS),
+        "also_holds": _list(TASK),
         "previous": PREVIOUS,
         "reaped": _list(TASK),
         "notices": _list(TEXT),
@@ -152,7 +154,9 @@ TASKS = _object(
     {"tasks": _list({"type": "object"}), "more": COUNT},
     {"cursor": TEXT, "waiting": _list({"type": "object"})},
 )
-HELD = _object({"id": TASK, "title": TEXT, "state": STATE, "claim": ID, "since": TIME}, closed=False)
+HELD = _object(
+    {"id": TASK, "title": TEXT, "state": STATE, "claim": ID, "since": TIME}, {"dir": MAYBE_TEXT}, closed=False
+)
 SECONDS: Schema = {"type": ["integer", "null"], "description": "seconds ago; null: never"}
 AGENT = _object(
     {
@@ -266,6 +270,8 @@ ANSWERS: dict[str, Schema] = {
             "dir": TEXT,
             "store": TEXT,
             "holds": _list(HELD),
+            "unread": COUNT,
+            "messages": _list(MAIL_ROW),
         }
     ),
     **dict.fromkeys(WRITES_ONE, WRITE),

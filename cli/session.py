@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, NamedTuple, TextIO
 
 from cli.beating import is_stopped
-from cli.call import Call
+from cli.call import Call, Who
 from cli.child import Child, Sink
 from cli.heart import Claimed, Heart
 from cli.settling import Ended, Ran, give_back, settle
@@ -102,14 +102,15 @@ def _descriptor(stream: TextIO) -> int:
 
 
 def task_text(call: Call, task: Task) -> str:
-    """What an agent must know to begin, then what the task says, whole."""
+    """What an agent must know to begin, then what the task says, whole. The commands in it are for this very task."""
     from cli.commands.prime import primed
     from domain.blobs import digest_of
 
     card = task.card
     digest = digest_of(card.body)
     body = call.store.log.blob(digest).decode("utf-8", "replace") if digest else card.body
-    return f"{primed(call)['text']}\n\n{card.id}: {card.title}\n" + (f"\n{body}\n" if body else "")
+    about = primed(call, Who(call.actor, "CREWLOG_AGENT"), card.id)
+    return f"{about['text']}\n\n{card.id}: {card.title}\n" + (f"\n{body}\n" if body else "")
 
 
 def _attend(call: Call, stops: Stops, child: Child, claimed: Claimed, plan: Plan) -> int:

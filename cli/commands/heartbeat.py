@@ -37,8 +37,11 @@ def heartbeat(
 ) -> None:
     """Give one sign of life; with --every go on beside your session. Pulses are a table of their own, beside the log.
 
-    It ends when the process of --while-pid is gone, on SIGTERM or SIGINT, when the task is settled, and with exit 5
-    when its claim is no longer current. While that process is stopped it does not beat.
+    It ends when the process of --while-pid is gone, on SIGTERM or SIGINT, and when the task is completed, or you failed
+    or released it. When the claim is no longer current, the task being taken or cancelled, it ends with exit 5.
+
+    While the task is in review it beats on: a reject makes you work on it again, under the same claim, and whoever has
+    beaten and then fell silent would be lost at once. While the process of --while-pid is stopped it does not beat.
     """
     if len(note) > LINE_TEXT_LIMIT or not note.isprintable():
         raise Refusal(

@@ -49,7 +49,7 @@ def wait(
     state: Annotated[
         str,
         typer.Option(
-            "--state", metavar="A,B", help="Which states; default: any that rests.", show_default=False
+            "--state", metavar="A,B", help=f"Which states; default: {','.join(RESTED)}.", show_default=False
         ),
     ] = "",
     event: Annotated[
@@ -79,9 +79,10 @@ def wait(
     )
     got, position = _until(call, condition, start, timeout, reap=not no_reap and call.who() is not None)
     if got is None:
-        hint = f"Call it again with --since {position}."
-        raise Refusal("nothing-yet", f"not yet, after {timeout:g} s", hint, position=position)
-    call.answer(Answer({"got": got, "position": position}, [_line(got)], [str(got["id"])]))
+        raise _not_yet(call, "" if event else task, timeout, position)
+    call.answer(
+        Answer({"got": got, "position": position}, [_line(got)], [str(got["id"])], tells=[str(got["id"])])
+    )
 
 
 def _until(
@@ -249,6 +250,30 @@ def _reached(call: Call, task: str, states: tuple[str, ...], since: int) -> tupl
     if since < 0 and now is not None and now.state in states:
         return {"kind": "task", "id": task, "state": now.state, "event": None}, now
     return None, now
+
+
+def _not_yet(call: Call, task: str, timeout: float, position: int) -> Refusal:
+    """It has not happened. Who waits for a task that was cancelled meanwhile shall not have to look that up."""
+    hint, message = f"Call it again with --since {position}.", f"not yet, after {timeout:g} s"
+    if not task:
+        return Refusal("nothing-yet", message, hint, position=position)
+    name = call.task(task)
+    state, since = _standing(call, name)
+    again = f", and only `crewlog retry {name}` begins it anew" if state in (CANCELLED, FAILED) else ""
+    message += f": {name} is {state} since {since}{again}"
+    return Refusal("nothing-yet", message, hint, position=position, task=name, state=state, since=since)
+
+
+def _standing(call: Call, task: str) -> tuple[str, str]:
+    """The task's state, and since when it is in it."""
+    from domain.task import evolve
+
+    now: Task | None = None
+    state, since = "", ""
+    for event in call.store.log.stream(f"task/{task}"):
+        now = evolve(now, event)
+        state, since = (state, since) if now.state == state else (now.state, event.ts)
+    return state, since
 
 
 def _line(got: Json) -> str:

@@ -194,6 +194,17 @@ def test_a_dry_run_says_the_same_and_changes_nothing(crew: Crew) -> None:
 
 
 @needs_proc
+def test_why_a_holder_was_lost_is_shown_with_the_task(crew: Crew) -> None:
+    task = lose(crew)
+    dry = crew.run("reap", "--dry-run").out
+    crew.do("reap --as zoe")
+
+    assert dry == f"{task} would be taken from ada: its session process is gone\n"
+    expired = next(line for line in crew.run("show", task).out.split("\n") if "task.expired" in line)
+    assert expired.endswith("its session process is gone")
+
+
+@needs_proc
 def test_the_third_strike_fails_the_task_and_a_submission_clears_them(crew: Crew) -> None:
     task = crew.spawn()
     states: list[str] = []
@@ -493,6 +504,31 @@ def test_a_sidecar_ends_in_peace_when_its_task_was_given_up(crew: Crew) -> None:
         "pulses": 0,
         "ended": "settled",
     }
+
+
+def test_a_sidecar_beats_on_through_a_review_as_its_help_says(crew: Crew) -> None:
+    """A reject gives the work back under the same claim: who had fallen silent would be lost in that moment."""
+    task = crew.spawn()
+    about = {"CREWLOG_TASK": task, "CREWLOG_CLAIM": crew.start(task), "CREWLOG_AGENT": "ada"}
+    crew.do("done", environ=about)
+    verdicts: list[str] = []
+
+    def review() -> None:
+        while len(pulses(crew)) < 2:
+            time.sleep(0.05)
+        crew.do(f"reject {task} --reason 'no test' --as zoe")
+        verdicts.extend(row["verdict"] for row in crew.do("reap --as zoe")["kept"])
+        crew.do("done", environ=about)
+        crew.do(f"approve {task} --as zoe")
+
+    reviewer = threading.Thread(target=review)
+    reviewer.start()
+    answer = crew.do("heartbeat --every 0.1", environ=about)
+    reviewer.join(PATIENCE)
+
+    assert (verdicts, answer["ended"]) == (["alive"], "settled")
+    assert answer["pulses"] >= 2
+    assert "While the task is in review it beats on" in " ".join(crew.run("help", "heartbeat").out.split())
 
 
 @pytest.mark.parametrize("every", ["26", "soon", "-1"])

@@ -73,6 +73,59 @@ def test_unread_mail_is_told_until_something_new_comes(crew: Crew) -> None:
     assert notices(crew, "ada") == ["2 unread: `crewlog inbox`"]
 
 
+def test_a_busy_inbox_is_told_when_it_has_doubled_and_not_under_each_command(crew: Crew) -> None:
+    crew.do("join ada")
+    told: list[str] = []
+    for number in range(9):
+        crew.do(f"send ada {number} --as zoe")
+        told += notices(crew, "ada")
+
+    assert [line.split()[0] for line in told] == ["1", "2", "4", "8"]
+
+
+def test_mail_that_somebody_waits_for_is_told_at_once(crew: Crew) -> None:
+    crew.do("join ada")
+    for number in range(3):
+        crew.do(f"send ada {number} --as zoe")
+    assert notices(crew, "ada") == ["3 unread: `crewlog inbox`"]
+
+    crew.do("ask ada 'which port?' --as zoe")
+    assert notices(crew, "ada") == ["4 unread: `crewlog inbox`"]
+    crew.do("send ada 'the house burns' --needs-ack --as zoe")
+    assert notices(crew, "ada") == ["5 unread: `crewlog inbox`"]
+
+
+def test_who_has_looked_since_is_told_of_the_next_message(crew: Crew) -> None:
+    crew.do("join ada")
+    for number in range(4):
+        crew.do(f"send ada {number} --as zoe")
+    assert notices(crew, "ada") == ["4 unread: `crewlog inbox`"]
+    for row in crew.do("inbox --as ada")["messages"][:2]:
+        crew.do(f"ack {row['id']} --as ada")
+
+    crew.do("send ada five --as zoe")
+    assert notices(crew, "ada") == ["3 unread: `crewlog inbox`"]
+
+
+@pytest.mark.parametrize("line", ["inbox", "whoami", "prime", "wait --message --timeout 0", "read {message}"])
+def test_what_an_answer_shows_itself_is_no_news_beside_it_nor_later(crew: Crew, line: str) -> None:
+    crew.do("join ada")
+    message = crew.do("send ada one --as zoe")["message"]
+
+    assert "notices" not in crew.do(f"{line.format(message=message)} --as ada")
+    assert notices(crew, "ada") == []
+
+
+def test_an_answer_that_was_waited_for_is_not_told_again(crew: Crew) -> None:
+    crew.do("join ada")
+    for line in ("ask ada 'which port?' --key {key}", "wait --reply {message} --timeout 0"):
+        key = line.split()[0]
+        message = crew.do(f"ask ada 'which port?' --key {key} --as zoe")["message"]
+        crew.do(f"answer {message} 8080 --as ada")
+        assert "notices" not in crew.do(f"{line.format(message=message, key=key)} --as zoe"), line
+        assert notices(crew, "zoe") == []
+
+
 def test_who_asked_is_told_of_the_answer(crew: Crew) -> None:
     crew.do("join ada")
     crew.run("ask", "ada", "which port?", "--as", "zoe")

@@ -142,6 +142,20 @@ def test_a_success_can_be_left_to_the_command(crew: Crew) -> None:
     assert crew.state(task) == "WORKING"
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self/ns"), reason="reads /proc, and there is none here")
+def test_what_is_said_of_a_task_that_was_left_is_true(crew: Crew) -> None:
+    task = crew.spawn()
+
+    with running(crew, "--on-success", "leave", "--", "true") as process:
+        said = process.communicate(timeout=PATIENCE)[1]
+
+    assert "the next reap takes it back" in said
+    assert [row["task"] for row in crew.do("reap --dry-run")["expired"]] == [task]
+    resume = next(line for line in said.split("`") if line.startswith("crewlog resume"))
+    crew.do(resume.removeprefix("crewlog "))
+    assert [row["task"] for row in crew.do("reap --as zoe")["kept"]] == [task]
+
+
 def test_output_that_looks_like_a_secret_is_not_quoted(crew: Crew) -> None:
     task = crew.spawn()
     key = "AKIA" + "Q3EGRIQ7YZ5MX2PB"
@@ -255,6 +269,19 @@ def test_the_prompt_is_the_tasks_text(crew: Crew, body: str) -> None:
     prompt = shell(crew, "cat", "--prompt").out
     assert prompt.endswith(f"\n\n{task}: Greet\n\n{body}\n")
     assert prompt.startswith("crewlog: the crew's task log. You are ada")
+
+
+def test_the_prompts_commands_are_for_the_task_that_is_run(crew: Crew) -> None:
+    """Pasting them must not hand in another task that the same name holds."""
+    held, task = crew.spawn("the first", "-p 0"), crew.spawn("the second")
+    crew.start(held)
+
+    prompt = crew.run("run", task, "--prompt", "--on-success", "leave", "--as", "ada", "--", "cat").out
+
+    claim = crew.do(f"show {task}")["task"]["claim"]
+    assert f"  crewlog done {task} --claim {claim[:12]} " in prompt
+    assert f"crewlog done {held}" not in prompt
+    assert f"You hold {held}" in prompt
 
 
 def test_a_loop_takes_one_task_after_the_other_until_nothing_is_ready(crew: Crew) -> None:
