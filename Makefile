@@ -44,6 +44,7 @@ docs-check: install
 # The wheel test is among these: tests/packaging builds it and installs it into an environment of its own.
 pytest: install
 	$(BIN)/pytest --cov --cov-report= --numprocesses auto --maxprocesses 8 --dist loadgroup
+	CREWLOG_WARM=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist loadgroup tests/cli --ignore tests/cli/warm
 
 soak: install ## the long forms of the slow and the fault tests
 	CREWLOG_SOAK=1 $(BIN)/pytest -m "slow or faults"

@@ -6,9 +6,11 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Annotated, TextIO
 
 import typer
+from typer.core import TyperGroup
 
 from cli.call import Call
 from cli.grammar import As, Full, Group, Json, Quiet, Store
@@ -70,6 +72,10 @@ def _root(
     ctx.obj = call.with_options(json=json, quiet=quiet, full=full, as_=as_, store=store)
 
 
+# Who is refused by the rules, or waits in vain, hears what is new as well; where the store has trouble nobody looks.
+_TOLD = frozenset({Exit.REFUSED, Exit.CONFLICT, Exit.NOTHING_YET})
+
+
 def run(arguments: Sequence[str], shell: Shell) -> int:
     """Run one command line and return its exit code."""
     call = Call(shell, words=tuple(arguments))
@@ -77,7 +83,8 @@ def run(arguments: Sequence[str], shell: Shell) -> int:
         _refuse_strange_bytes(arguments)
         return _run(arguments, shell, call)
     except Refusal as refusal:
-        print_refusal(shell, refusal, as_json=_wants_json(arguments))
+        news = call.news() if refusal.exit in _TOLD else []
+        print_refusal(shell, refusal, as_json=_wants_json(arguments), news=news)
         return int(refusal.exit)
     except KeyboardInterrupt:
         stopped = Refusal("interrupted", "stopped", "An event that was acknowledged is safe; run it again.")
@@ -104,7 +111,7 @@ def _internal(error: Exception, shell: Shell) -> Refusal:
 
 def _run(arguments: Sequence[str], shell: Shell, call: Call) -> int:
     completing = "_CREWLOG_COMPLETE" in shell.environ or any(word in _COMPLETION for word in arguments)
-    program = typer.main.get_command(build(completion=completing))
+    program = _program(completing)
     if completing:
         program.main(list(arguments), prog_name="crewlog", standalone_mode=False, obj=call)
         return 0
@@ -117,6 +124,14 @@ def _run(arguments: Sequence[str], shell: Shell, call: Call) -> int:
     except UsageError as error:
         raise _usage(error, arguments, shell) from error
     return call.exit
+
+
+@cache
+def _program(completing: bool) -> TyperGroup:
+    """The program, built once: a resident process runs it again and again."""
+    program = typer.main.get_command(build(completion=completing))
+    assert isinstance(program, TyperGroup)  # noqa: S101 - what `cls` says
+    return program
 
 
 def _refuse_strange_bytes(arguments: Sequence[str]) -> None:
@@ -152,10 +167,13 @@ def _usage(error: Exception, arguments: Sequence[str], shell: Shell) -> Refusal:
     return Refusal("usage", message, hint)
 
 
-def run_process() -> int:
-    """Run the command line of this process: UTF-8 in and out, whatever the locale; a closed stream counts as empty."""
+def run_process(retry_key: str = "") -> int:
+    """Run the command line of this process: UTF-8 in and out, whatever the locale; a closed stream counts as empty.
+
+    `retry_key` is that of an attempt whose answer was lost.
+    """
     stdin, stdout, stderr = (_utf8(stream) for stream in (sys.stdin, sys.stdout, sys.stderr))
-    return run(sys.argv[1:], Shell(stdin, stdout, stderr, os.environ, os.getcwd()))
+    return run(sys.argv[1:], Shell(stdin, stdout, stderr, os.environ, os.getcwd(), retry_key=retry_key))
 
 
 def _utf8(stream: TextIO | None) -> TextIO:

@@ -1,9 +1,9 @@
 """Whether this machine slept: in a suspend nobody can beat, and nobody is to be robbed for it afterwards.
 
-The boot clock goes on in a suspend, the monotonic one stands still; how far they are apart is how long the machine
-slept since it booted. The last look is kept in `.crewlog/awake`: when the distance has grown since then, the machine
-woke in between, and that moment, as near as it is known, counts as a sign of life of everybody. The file is only a
-memory of this machine; without it, one such grace may be missing.
+The wall clock goes on in a suspend, and is set forward after a virtual machine stood still; the monotonic one knows of
+neither. The last look is kept in `.crewlog/awake`: when the distance of the two has grown since then, the machine woke
+in between, and that moment, as near as it is known, counts as a sign of life of everybody. The file is only a memory of
+this machine; without it, one such grace may be missing.
 """
 
 from __future__ import annotations

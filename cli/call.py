@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -55,6 +55,7 @@ class Call:
         self.words = words
         self.exit = 0
         self._parent: Call | None = None
+        self.part = 0
 
     def with_options(self, **given: Any) -> Call:
         """This call with the options that were given behind the command's name as well."""
@@ -72,15 +73,22 @@ class Call:
 
     def _with_news(self, answer: Answer) -> Answer:
         """The answer with what is new for who asks: `notices` in JSON, else on stderr."""
-        from cli.notices import news
-
-        who = self.who()
-        lines = news(self.store, who.name) if who else []
+        lines = self.news(answer.tells)
         if not lines:
             return answer
         if self.options.json:
             return replace(answer, data={**answer.data, "notices": lines})
         return replace(answer, remarks=[*answer.remarks, *(f"! {line}" for line in lines)])
+
+    def news(self, shown: Collection[str] = ()) -> list[str]:
+        """What is new for who called, but for what is `shown`; nothing before a store was opened."""
+        reached: Call = self.__dict__.get("reached", self)
+        if "store" not in reached.__dict__:
+            return []
+        from cli.notices import news
+
+        who = reached.who()
+        return news(reached.store, who.name, shown) if who else []
 
     def finish(self, code: int) -> None:
         """Set the exit code, here and for who called."""
@@ -116,7 +124,9 @@ class Call:
         from cli.store import Store
 
         place.guard(self.located.path)
-        opened = Store(self.located.path, self.shell, session_id(self.shell.environ))
+        opened = Store(
+            self.located.path, self.shell, session_id(self.shell.environ, command=self.shell.command)
+        )
         self._keep(opened)
         return opened
 
@@ -124,7 +134,7 @@ class Call:
         root = self
         while root._parent:
             root = root._parent
-        root.__dict__["opened"] = opened
+        root.__dict__ |= {"opened": opened, "reached": self}
 
     def close(self) -> None:
         """Close the store that this call opened."""
@@ -218,13 +228,20 @@ class Call:
             yield transaction
 
     def retry(self, command: str, **fields: Any) -> IdempotencyKey | None:
-        """What an earlier event with this call's `--key` must look like to be its answer."""
-        if self.options.key is None:
+        """What an earlier event with this call's key must look like to be its answer; None where it has no key."""
+        key = self._key()
+        if key is None:
             return None
         from domain.commands import EVENTS
         from domain.log import IdempotencyKey
 
-        return IdempotencyKey(_checked_key(self.options.key), EVENTS[command], fields)
+        return IdempotencyKey(key, EVENTS[command], fields)
+
+    def _key(self) -> str | None:
+        """The key that was given, else the shell's: one for each of several things that are named."""
+        if self.options.key is not None:
+            return _checked_key(self.options.key)
+        return f"{self.shell.retry_key}.{self.part}" if self.shell.retry_key else None
 
     def replayed(self, command: str) -> Written | None:
         """What this call's `--key` was used for before, whatever is so by now; None for a new key, or none."""

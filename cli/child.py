@@ -16,8 +16,41 @@ TAIL = 3_500  # bytes of output that are kept: with a sentence before them they 
 CHUNK = 65_536
 # Nobody says when a child was stopped or its group has changed: looked at now and then.
 GLANCE = 1.0
+# A pipe holds at most 1 MiB: what is still read after so many chunks was written by a process that was left behind.
+LEFT_IN_PIPE = 16
 
-Sink = Callable[[bytes], None]
+
+class Sink:
+    """Writes bytes to a stream, unchanged and at once.
+
+    A reader that went away, or a full disk, is no reason to leave the command alone: the rest is dropped. `trouble` is
+    why, None for a reader that went away.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._raw = getattr(stream, "buffer", None)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._works = True
+        self.trouble: OSError | None = None
+
+    def __call__(self, data: bytes) -> None:
+        """Write."""
+        if not self._works:
+            return
+        try:
+            self._write(data)
+        except OSError as error:
+            self._works = False
+            self.trouble = None if isinstance(error, BrokenPipeError) else error
+
+    def _write(self, data: bytes) -> None:
+        if self._raw is None:
+            self._stream.write(self._decoder.decode(data))
+            return
+        self._stream.flush()
+        self._raw.write(data)
+        self._raw.flush()
 
 
 class Child:
@@ -44,6 +77,7 @@ class Child:
         self.pid = self._process.pid
         self.tail = b""
         self.written = 0
+        self._sinks = sinks
         self._selector = selectors.DefaultSelector()
         for pipe, sink in zip((self._process.stdout, self._process.stderr), sinks, strict=True):
             if pipe is not None:
@@ -94,9 +128,10 @@ class Child:
         return True
 
     def _drain(self) -> None:
-        """What was written until the end. A process that it left behind may hold the pipes open: not waited for."""
-        while self._selector.get_map() and self._pass_output(0):
-            pass
+        """What was written until the end. A process that it left behind may hold the pipes open, or write on for ever."""
+        for _ in range(LEFT_IN_PIPE):
+            if not self._selector.get_map() or not self._pass_output(0):
+                break
         self._selector.close()
         for pipe in (self._process.stdout, self._process.stderr):
             if pipe is not None:
@@ -106,23 +141,12 @@ class Child:
         """How many bytes it has written, and the end of it."""
         return self.written, self.last_words()
 
+    def complain(self) -> None:
+        """Raise the OSError for which output was dropped, if any was."""
+        for sink in self._sinks:
+            if sink.trouble:
+                raise sink.trouble
+
     def last_words(self) -> str:
         """The end of its output as text."""
         return self.tail.decode("utf-8", "replace").strip()
-
-
-def sink(stream: TextIO) -> Sink:
-    """A function that writes bytes to a stream, unchanged and at once. A reader that went away is no reason to stop."""
-    raw = getattr(stream, "buffer", None)
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-
-    def write(data: bytes) -> None:
-        with suppress(BrokenPipeError):
-            if raw is None:
-                stream.write(decoder.decode(data))
-                return
-            stream.flush()
-            raw.write(data)
-            raw.flush()
-
-    return write

@@ -22,8 +22,8 @@ Somebody else looks (`crewlog review`) and decides: `crewlog approve TASK`, `cre
 `crewlog merge --all` brings it into the base. A conflict comes back to you: mend your branch, `crewlog done` again.
 
 Claim: it proves that the task is still yours. `stale-claim` (exit 5) means it is not: stop working on it.
-You forgot: `crewlog whoami` names your tasks, claims and directory; `crewlog resume TASK` takes over from your
-earlier session. Work for long: `crewlog run -- CMD`, or `crewlog heartbeat --every 10 --while-pid $PPID &`.
+You forgot: `crewlog whoami` names, from any directory, your tasks, their claims and directories, and your mail;
+`crewlog resume TASK` takes over from your earlier session. Work for long: `crewlog run -- CMD`, or `crewlog heartbeat --every 10 --while-pid $PPID &`.
 
 Mail:
   crewlog inbox                       what is addressed to you and not acked, oldest first
@@ -31,7 +31,7 @@ Mail:
   crewlog ask bob "…" --wait 100      prints the answer; crewlog answer ID "…"
   crewlog send +ops "…"               a channel; also all, people
   crewlog wait --message --timeout 100
-`notices` in answers (stderr for people) tell what is new for you.
+`notices` in answers and refusals (stderr for people) tell what is new for you.
 
 --json: one object on stdout, {"error":{"code","message","hint","retryable"}} on refusal. --key K makes a retry
 return the first event: use it when you may have lost a reply.

@@ -62,17 +62,20 @@ def several(
     lines: list[str] = []
     ids: list[str] = []
     remarks: list[str] = []
+    hints: dict[str, None] = {}  # each once, in order
     refused = False
-    for text in texts:
+    for call.part, text in enumerate(texts):
         try:
             one = do(text)
         except Refusal as refusal:
             refused = True
             results.append({what: text, "error": refusal.as_dict()})
             remarks.append(f"{text}: {safe(refusal.message)} [{refusal.code}]")
+            hints |= {f"  hint: {safe(refusal.hint)}": None} if refusal.hint else {}
         else:
             results.append(one.data)
             lines += one.lines
             ids += one.ids
             remarks += one.remarks
+    remarks += hints
     call.answer(Answer({"results": results}, lines, ids, remarks, Exit.REFUSED if refused else Exit.DONE))

@@ -8,7 +8,7 @@ from cli.text import safe_line
 from domain.blobs import preview
 from domain.event import Event
 
-_TEXTS = ("title", "reason", "text", "evidence", "note")
+_TEXTS = ("title", "reason", "why", "text", "evidence", "note")
 
 
 def event_line(event: Event) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -9,10 +10,11 @@ from collections.abc import Callable
 from cli.store import DATABASE, Store
 
 LOOK = 0.05
-# File times have the grain of the kernel's tick: a second change within it may leave them as they were.
-GRAIN = 0.1
+# A commit can be seen some time after the files have changed: a disk syncs slowly, two changes fall into one tick of the
+# file times, a writer is killed before it fed live.jsonl. So one looks again, at distances that double up to this one.
+LONGEST = 60.0
 
-Facts = tuple[object, ...]
+Facts = tuple[int, ...]
 
 
 def remaining(seconds: float) -> Callable[[], float]:
@@ -25,35 +27,37 @@ class Signal:
     """Tells when the store may hold something new. A look costs microseconds; 20 a second are under 1% of a core."""
 
     def __init__(self, store: Store) -> None:
-        # The -wal grows before its commit can be seen: on a disk that is slow to sync, long before. live.jsonl is fed
-        # after each commit.
         self._paths = (store.path(DATABASE + "-wal"), store.path(DATABASE), store.path("live.jsonl"))
-        self._seen: Facts = ()
-        self._settled = True
+        self._seen: tuple[Facts | None, ...] = ()
+        self._again = math.inf
+        self._pause = LOOK
 
     def wait(self, timeout: float | None = None) -> bool:
         """Return True when there may be something new, False after `timeout` seconds."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        if not self._settled:
-            time.sleep(LOOK)
-        while True:
-            facts, newest = self._look()
-            if facts != self._seen or not self._settled:
-                self._seen, self._settled = facts, time.time() - newest > GRAIN
-                return True
-            if deadline is not None and time.monotonic() >= deadline:
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        while not self._is_due(time.monotonic()):
+            if time.monotonic() >= deadline:
                 return False
             time.sleep(LOOK)
+        return True
 
-    def _look(self) -> tuple[Facts, float]:
-        facts: list[object] = []
-        newest = 0.0
-        for path in self._paths:
-            try:
-                about = os.stat(path)
-            except FileNotFoundError:
-                facts.append(None)
-                continue
-            facts.append((about.st_ino, about.st_size, about.st_mtime_ns))
-            newest = max(newest, about.st_mtime)
-        return tuple(facts), newest
+    def _is_due(self, now: float) -> bool:
+        """True after a change, and then again, ever more seldom, as long as that change may show."""
+        facts = tuple(map(_facts, self._paths))
+        if facts != self._seen:
+            changed = max((about[-1] for about in facts if about), default=0)
+            self._seen, self._pause = facts, max(LOOK, time.time() - changed / 1e9)
+        elif now < self._again:
+            return False
+        else:
+            self._pause *= 2
+        self._again = now + self._pause if self._pause <= LONGEST else math.inf
+        return True
+
+
+def _facts(path: str) -> Facts | None:
+    try:
+        about = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return about.st_ino, about.st_size, about.st_mtime_ns

@@ -78,6 +78,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "rebuild": "cli.commands.rebuild",
         "verify": "cli.commands.verify",
         "prune": "cli.commands.prune",
+        "serve": "cli.commands.serve",
         "demo": "cli.commands.demo",
         "schema": "cli.commands.schema",
         "help": "cli.commands.help",

@@ -7,6 +7,10 @@ which the interpreter has loaded already. Only the launcher leaves the process; 
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 LAUNCHER = os.path.join("cli", "launcher.py")
 EVENT = os.path.join("domain", "event.py")
 
@@ -24,7 +28,7 @@ def main() -> None:
         os._exit(1)
     # First, because site-packages may hold somebody else's cli/ or domain/ as well.
     sys.path.insert(0, root)
-    os._exit(flush(run()))
+    os._exit(guarded(lambda: forward_or_run(root)))
 
 
 def find_root() -> str | None:
@@ -44,12 +48,22 @@ def find_root() -> str | None:
     return None
 
 
-def run() -> int:
+def forward_or_run(root: str) -> int:
+    """Have the store's resident process run the command, or run it here; its exit code."""
+    from cli.warm.client import forward
+
+    forwarded = forward(root)
+    if forwarded.code is not None:
+        return forwarded.code
+    from cli.app import run_process
+
+    return flush(guarded(lambda: run_process(forwarded.key)))
+
+
+def guarded(run: "Callable[[], int]") -> int:
     """Run the command and return its exit code, also where its reader or its disk gave up half-way."""
     try:
-        from cli.app import run_process
-
-        return run_process()
+        return run()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:

@@ -37,7 +37,10 @@ TextArg = Annotated[
     str | None, typer.Argument(metavar="[TEXT]", help="What to say; - reads stdin.", show_default=False)
 ]
 FileOption = Annotated[
-    str | None, typer.Option("--file", "-f", metavar="FILE", help="Says what FILE holds.", show_default=False)
+    str | None,
+    typer.Option(
+        "--file", "-f", metavar="FILE", help="Says what FILE holds; - reads stdin.", show_default=False
+    ),
 ]
 NeedsAckOption = Annotated[
     bool, typer.Option("--needs-ack", help="Shows as overdue until it is acked.", show_default=False)
@@ -77,6 +80,8 @@ def message_text(call: Call, text: str | None, file: str | None = None) -> str:
 
 
 def _from_file(call: Call, file: str) -> str:
+    if file == "-":
+        return text_from(call, file, "message")
     try:
         with open(os.path.join(call.shell.cwd, file), "rb") as opened:
             data = opened.read(call.store.config.blob + 1)

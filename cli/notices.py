@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cli.files import read_private, write_private
+from cli.output import UNREAD
 from cli.text import cut, safe_line
 from domain.blobs import preview
 from domain.refusals import Refusal
@@ -23,8 +25,15 @@ WIDTH = 80
 FOLDER = "told"
 
 
-def news(store: Store, name: str) -> list[str]:
-    """What the name was not told yet; from now on it counts as told."""
+class Told(NamedTuple):
+    """Up to which position of the log a name was told, and how many unread messages it had then."""
+
+    position: int
+    unread: int
+
+
+def news(store: Store, name: str, shown: Collection[str] = ()) -> list[str]:
+    """What the name was not told yet, and is not `shown` by the answer itself; from now on it counts as told."""
     from projections.folding import checkpoint
     from projections.mail_pages import answers_for, delivered_since, unread_count
     from projections.notices import behind
@@ -33,29 +42,44 @@ def news(store: Store, name: str) -> list[str]:
         store.views.catch_up(wait=False)
         connection = store.views.connection
         told = _told(store, name)
-        lines = [notice.text for notice in behind(connection, name, told, store.session, LINES)]
-        lines += [_answered(row) for row in answers_for(connection, name, told, LINES)]
+        lines = [notice.text for notice in behind(connection, name, told.position, store.session, LINES)]
+        answers = answers_for(connection, name, told.position, LINES)
+        lines += [_answered(row) for row in answers if row["id"] not in shown]
         lines = lines[-LINES:]
-        if delivered_since(connection, name, told):
-            unread = unread_count(connection, name)
-            lines = [*lines[-LINES + 1 :], f"{unread} unread: `crewlog inbox`"] if unread else lines
-        if lines:
-            _tell(store, name, checkpoint(connection).position)
+        came = [row for row in delivered_since(connection, name, told.position) if row["acked"] is None]
+        unread = unread_count(connection, name) if came else told.unread
+        if UNREAD not in shown and _matters(
+            [row for row in came if row["id"] not in shown], unread, told.unread
+        ):
+            lines = [*lines[-LINES + 1 :], f"{unread} unread: `crewlog inbox`"]
+        if lines or (shown and (answers or came)):
+            _tell(store, name, Told(checkpoint(connection).position, unread))
     except (Refusal, OSError, sqlite3.Error):
         return []  # a command must not fail for what it would have said beside its answer
     return lines
+
+
+def _matters(came: list[dict[str, Any]], unread: int, told: int) -> bool:
+    """True if mail that came is to be told.
+
+    Somebody waits for it, there is twice as much as when it was told last, or the name has looked since. Else who listens
+    to a busy channel would read of it with each command.
+    """
+    if not came:
+        return False
+    return any(row["question"] or row["needs_ack"] for row in came) or unread >= 2 * told or unread <= told
 
 
 def _answered(row: dict[str, Any]) -> str:
     return f"{row['from']} answered {row['message']}: {cut(safe_line(preview(row['text'])), WIDTH)}"
 
 
-def _told(store: Store, name: str) -> int:
-    text = read_private(os.path.join(store.folder, FOLDER, name)).strip()
-    return int(text) if text.isdigit() else 0
+def _told(store: Store, name: str) -> Told:
+    numbers = read_private(os.path.join(store.folder, FOLDER, name)).split()
+    return Told(*map(int, numbers)) if len(numbers) == 2 and all(map(str.isdigit, numbers)) else Told(0, 0)
 
 
-def _tell(store: Store, name: str, position: int) -> None:
+def _tell(store: Store, name: str, told: Told) -> None:
     folder = os.path.join(store.folder, FOLDER)
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    write_private(os.path.join(folder, name), f"{position}\n")
+    write_private(os.path.join(folder, name), f"{told.position} {told.unread}\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,12 +12,15 @@ from cli.shell import Shell
 from cli.text import safe
 from domain.refusals import Exit, Refusal
 
+UNREAD = "unread"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a command has to say: the JSON object, the ids for `--quiet`, the lines for people.
 
-    `lines` are already safe to print: whoever builds them escapes what agents wrote (`cli.text`).
+    `lines` are already safe to print: whoever builds them escapes what agents wrote (`cli.text`). `tells` are the ids of
+    the messages and answers to messages that it shows, and UNREAD where it says how many there are: no news any more.
     """
 
     data: dict[str, Any]
@@ -25,6 +28,7 @@ class Answer:
     ids: Sequence[str] = ()
     remarks: Sequence[str] = ()
     exit: Exit = Exit.DONE
+    tells: Collection[str] = ()
 
 
 def json_text(value: Any) -> str:
@@ -58,16 +62,19 @@ def print_answer(shell: Shell, answer: Answer, *, as_json: bool, quiet: bool) ->
         shell.remark(safe(remark))
 
 
-def print_refusal(shell: Shell, refusal: Refusal, *, as_json: bool) -> None:
-    """With `--json` one object on stdout, else a sentence and a hint on stderr."""
+def print_refusal(shell: Shell, refusal: Refusal, *, as_json: bool, news: Sequence[str] = ()) -> None:
+    """With `--json` one object on stdout, else a sentence and a hint on stderr; and what is new for who was refused."""
     if as_json:
-        print(json_text({"error": refusal.as_dict()}), file=shell.stdout)
+        notices = {"notices": [*news]} if news else {}
+        print(json_text({"error": refusal.as_dict(), **notices}), file=shell.stdout)
         return
     shell.remark(f"crewlog: {safe(refusal.message)} [{refusal.code}]")
     for candidate in refusal.details.get("candidates", ())[:10]:
         shell.remark(safe(f"  {candidate['id']}  {candidate['state']:<9}  {candidate['title']}"))
     if refusal.hint:
         shell.remark(safe(f"  hint: {refusal.hint}"))
+    for line in news:
+        shell.remark(safe(f"! {line}"))
 
 
 @dataclass(slots=True)

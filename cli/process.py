@@ -7,8 +7,9 @@ shell that ends with the command; the quiet lease judges there.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from domain.process import LARGEST_PID, Process
@@ -70,7 +71,7 @@ def session_process(pid: int | None = None, *, command: int | None = None) -> Pr
         if entry is None or entry.name in _REAPERS:
             return None
         if not _passes(entry):
-            return _process(entry.pid, entry.started)
+            return replace(_process(entry.pid, entry.started), age=_age(entry.started))
     return None
 
 
@@ -97,7 +98,7 @@ def session_id(environ: Mapping[str, str], *, command: int | None = None) -> str
     given = environ.get(SESSION_VARIABLE, "")
     if not given:
         process = session_process(command=command)
-        return f"{process.pid}.{process.started}" if process else ""
+        return process.session if process else ""
     if len(given) <= SESSION_LIMIT and given.isascii() and given.isprintable():
         return given
     message = f"{SESSION_VARIABLE} must be at most {SESSION_LIMIT} printable ASCII characters"
@@ -117,6 +118,11 @@ def _named(pid: int) -> Process:
 def _process(pid: int, started: str) -> Process:
     host, boot, namespace = _here()
     return Process(pid, started, boot, namespace, host)
+
+
+def _age(started: str) -> int:
+    """For how many seconds a process has run. /proc/uptime may be a container's own; this clock is what starts count by."""
+    return max(0, int(time.clock_gettime(time.CLOCK_BOOTTIME) - int(started) / os.sysconf("SC_CLK_TCK")))
 
 
 def _here() -> tuple[str, str, str]:

@@ -131,3 +131,8 @@ def line(row: Json) -> str:
     """A taken task in a sentence."""
     ended = "FAILED, the third time" if row["state"] == "FAILED" else row["state"]
     return f"{row['task']} was taken from {row['holder']} and is {ended}: {row['why']}"
+
+
+def would_line(row: Json) -> str:
+    """A task that a dry run found, in a sentence."""
+    return f"{row['task']} would be taken from {row['holder']}: {row['why']}"

@@ -45,6 +45,7 @@ def _maybe(schema: Schema) -> Schema:
 
 PROCESS = _object(
     {"pid": COUNT, "started": {}, "boot": TEXT, "namespace": TEXT, "host": TEXT},
+    {"age": {**COUNT, "description": "seconds when it was found; absent for one that was named"}},
 )
 EVENT = _object(
     {
@@ -182,6 +183,8 @@ WRITE = _object(
         "commit": TEXT,
         "merge": TEXT,
         "replayed": FLAG,
+        "process": _maybe(PROCESS),
+        "also_holds": _list(TASK),
         "previous": PREVIOUS,
         "reaped": _list(TASK),
         "notices": _list(TEXT),
@@ -200,7 +203,8 @@ ERROR = _object(
                 "details": {"type": "object"},
             }
         )
-    }
+    },
+    {"notices": _list(TEXT)},
 )
 RESULTS = _object(
     {"results": _list({"anyOf": [WRITE, _object({"task": TEXT, "error": ERROR["properties"]["error"]})]})}
@@ -209,7 +213,9 @@ TASKS = _object(
     {"tasks": _list({"type": "object"}), "more": COUNT},
     {"cursor": TEXT, "waiting": _list({"type": "object"})},
 )
-HELD = _object({"id": TASK, "title": TEXT, "state": STATE, "claim": ID, "since": TIME}, closed=False)
+HELD = _object(
+    {"id": TASK, "title": TEXT, "state": STATE, "claim": ID, "since": TIME}, {"dir": MAYBE_TEXT}, closed=False
+)
 SECONDS: Schema = {"type": ["integer", "null"], "description": "seconds ago; null: never"}
 AGENT = _object(
     {
@@ -382,6 +388,8 @@ ANSWERS: dict[str, Schema] = {
             "dir": TEXT,
             "store": TEXT,
             "holds": _list(HELD),
+            "unread": COUNT,
+            "messages": _list(MAIL_ROW),
         }
     ),
     **dict.fromkeys(WRITES_ONE, WRITE),
@@ -430,6 +438,18 @@ ANSWERS: dict[str, Schema] = {
     "run": _object({"runs": _list(RAN)}),
     "reap": _object({"expired": _list(REAPED), "kept": _list(REAPED)}),
     "prune": _object({"pruned": _list({"type": "object"}), "count": COUNT, "before": TIME}),
+    "serve": _object(
+        {"store": TEXT, "running": FLAG},
+        {
+            "pid": COUNT,
+            "version": TEXT,
+            "python": TEXT,
+            "program": TEXT,
+            "served": COUNT,
+            "up_seconds": COUNT,
+            "idle_seconds": COUNT,
+        },
+    ),
     "ready": TASKS,
     "list": TASKS,
     "show": _object({"task": TASK_FULL, "events": _list(EVENT)}),
@@ -446,6 +466,7 @@ ANSWERS: dict[str, Schema] = {
             "seconds": {"type": "number"},
         }
     ),
+    "demo": _object({"checks": _list(_object({"check": TEXT, "ok": FLAG})), "tasks": COUNT, "events": COUNT}),
     "help": _object({"topic": TEXT, "text": TEXT}),
     "completion": _object({"shell": TEXT, "script": TEXT}),
 }

@@ -75,5 +75,5 @@ def _never_here(name: str, known: list[str]) -> Refusal:
 
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     guess = f"Did you mean {' or '.join(near)}? " if near else ""
-    hint = f"{guess}With --allow-unknown it waits until {name} comes; `crewlog agents` shows who was here."
-    return Refusal("not-found", f"nobody called {name} was ever here", hint, given=name, near=near)
+    hint = f"{guess}With --allow-unknown it waits until {name!r} comes; `crewlog agents` shows who was here."
+    return Refusal("not-found", f"nobody by the name of {name!r} was ever here", hint, given=name, near=near)

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, NamedTuple, TextIO
 
 from cli.beating import is_stopped
-from cli.call import Call
-from cli.child import Child, sink
+from cli.call import Call, Who
+from cli.child import Child, Sink
 from cli.heart import Claimed, Heart
 from cli.settling import Ended, Ran, give_back, settle
 from cli.signals import OFFSET, Stops
@@ -35,17 +35,20 @@ class Plan(NamedTuple):
 
 
 def run_task(call: Call, stops: Stops, written: Written, plan: Plan, folder: str) -> Ran:
-    """Run the command in a folder for a task that was just claimed, and settle the task."""
+    """Run the command in a folder for a task that was just claimed, and settle the task.
+
+    Raises OSError, when all is settled, where what the command said could not be written.
+    """
     claimed = Claimed(call.actor, written.state.card.id, written.events[0].id)
     began = time.monotonic()
-    code, output = OFFSET, ""
-    if not stops.signals:
-        child = _started(call, claimed, plan, written.state, folder)
-        code = _attend(call, stops, child, claimed, plan)
-        output = child.last_words()
+    child = None if stops.signals else _started(call, claimed, plan, written.state, folder)
+    code = _attend(call, stops, child, claimed, plan) if child else OFFSET
     by = stops.signals[0] if stops.signals else 0
-    ended = Ended(plan.line, code, output, time.monotonic() - began, by)
-    return settle(call, claimed, ended, submit=plan.submit)
+    ended = Ended(plan.line, code, child.last_words() if child else "", time.monotonic() - began, by)
+    ran = settle(call, claimed, ended, submit=plan.submit)
+    if child:
+        child.complain()
+    return ran
 
 
 def _started(call: Call, claimed: Claimed, plan: Plan, task: Task, folder: str) -> Child:
@@ -75,7 +78,7 @@ def _start(call: Call, claimed: Claimed, plan: Plan, task: Task, folder: str) ->
             folder,
             {**shell.environ, **about},
             source,
-            (sink(out), sink(shell.stderr)),
+            (Sink(out), Sink(shell.stderr)),
         )
 
 
@@ -110,14 +113,15 @@ def _descriptor(stream: TextIO) -> int:
 
 
 def task_text(call: Call, task: Task) -> str:
-    """What an agent must know to begin, then what the task says, whole."""
+    """What an agent must know to begin, then what the task says, whole. The commands in it are for this very task."""
     from cli.commands.prime import primed
     from domain.blobs import digest_of
 
     card = task.card
     digest = digest_of(card.body)
     body = call.store.log.blob(digest).decode("utf-8", "replace") if digest else card.body
-    return f"{primed(call)['text']}\n\n{card.id}: {card.title}\n" + (f"\n{body}\n" if body else "")
+    about = primed(call, Who(call.actor, "CREWLOG_AGENT"), card.id)
+    return f"{about['text']}\n\n{card.id}: {card.title}\n" + (f"\n{body}\n" if body else "")
 
 
 def _attend(call: Call, stops: Stops, child: Child, claimed: Claimed, plan: Plan) -> int:

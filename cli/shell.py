@@ -10,17 +10,17 @@ from typing import TextIO
 
 
 def _slept() -> float:
-    """How far the clock that runs through a suspend is ahead of the one that stands still in it."""
-    if not hasattr(time, "CLOCK_BOOTTIME"):
-        return 0.0
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+    """How far the wall clock is ahead of the one that stands still in a suspend, and that nobody sets."""
+    return time.time() - time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)
 class Shell:
     """The surroundings of one command.
 
-    `clock` gives microseconds since 1970, `slept` how many seconds the machine was suspended since it booted.
+    `clock` gives microseconds since 1970. `slept` grows by the seconds that the machine was suspended, or that its clock
+    was set forward, as after a virtual machine stood still. `command` is the process that the caller started, where that
+    is not this one; `retry_key` is shown by writes that have no key of their own.
     """
 
     stdin: TextIO
@@ -31,6 +31,8 @@ class Shell:
     clock: Callable[[], int] = lambda: time.time_ns() // 1000
     entropy: Callable[[int], bytes] = os.urandom
     slept: Callable[[], float] = _slept
+    command: int | None = None
+    retry_key: str = ""
 
     @property
     def interactive(self) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.call import Call
 from domain.refusals import Refusal
-from domain.task import branch_of
+from domain.task import ASSIGNED, branch_of
 
 if TYPE_CHECKING:
     from domain.commands import Start
@@ -67,7 +67,11 @@ def _anything(call: Call) -> bool:
 
 
 def _nothing(call: Call) -> Refusal:
-    hint = "`crewlog ready --explain` says what waits."
+    from projections.tasks import counts
+
+    hint = f"`crewlog start --wait 100 --as {call.actor}` waits for a task."
+    if counts(call.store.views.connection)[ASSIGNED]:
+        hint = f"`crewlog ready --explain --as {call.actor}` says what the others wait for."
     return Refusal("nothing-yet", f"nothing is ready for {call.actor}", hint)
 
 

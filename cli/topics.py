@@ -2,10 +2,42 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from cli.grammar import GROUPS, SHORT_HELP, load
 from cli.output import Columns
+from domain.agent import ALIVE_INTERVALS, LOST_INTERVALS
 from domain.refusals import CODES, EXIT_MEANINGS
-from domain.task import ANY, OPEN, STATES, TRANSITIONS, legal_commands
+from domain.task import ANY, OPEN, STATES, STRIKES, TRANSITIONS, legal_commands
+
+WORDS = {
+    "session": "one run of an agent: the process that outlives its commands. `start`, `resume` and `join` record the nearest"
+    " ancestor that is no shell, or --pid, and answer with it under `process`",
+    "claim": "the proof that a task is yours: the id of the event of your `start` or `resume`",
+    "stale": "a claim that another one, or an end, has come after: whoever shows it is refused",
+    "sign of life": "any command under a name, and every pulse of `heartbeat` or `run`",
+    "alive": f"gave a sign of life within {ALIVE_INTERVALS:g} intervals (`[liveness] interval`); or never beat, and its"
+    " session's process is there",
+    "suspect": "has beaten, and now beats are missing; nobody takes anything from it yet",
+    "lost": "one's session's process is gone; or it has beaten, and gave no sign of life for"
+    f" {LOST_INTERVALS:g} intervals; or it never beat, nobody can look at its process, and it gave no sign of life for the"
+    " quiet lease (`[lease] quiet`). `reap` takes its tasks back",
+    "strike": f"a holder lost; at {STRIKES} in one attempt the task is FAILED. `done` and `retry` clear them",
+    "attempt": "from `spawn` or `retry` to the task's end, through whatever hands it goes",
+    "settled": "for `heartbeat`: completed, failed or released; for `run`: also handed in, by the command itself",
+    "position": "the number of an event in this store, in order of arrival: what `wait --since` goes on from",
+}
+
+
+def words() -> list[str]:
+    """What words mean that commands and their help use."""
+    table = Columns()
+    for word, meaning in WORDS.items():
+        first, *others = wrap(meaning, 96)
+        table.add(word, first)
+        for line in others:
+            table.add("", line)
+    return table.lines()
 
 
 def overview() -> list[str]:

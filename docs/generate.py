@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT))
 from cli.commands.help import command_help  # noqa: E402 - found through the line above
 from cli.contract import CONTRACT, SNIPPET  # noqa: E402
 from cli.grammar import GROUPS, OTHER_WORDS, load  # noqa: E402
-from cli.topics import from_states  # noqa: E402
+from cli.topics import WORDS, from_states  # noqa: E402
 from domain.config import KEYS  # noqa: E402
 from domain.names import NAME_PATTERN, SLUG_PATTERN  # noqa: E402
 from domain.refusals import CODES, EXIT_MEANINGS  # noqa: E402
@@ -58,6 +58,7 @@ def cli_page() -> list[str]:
         for name, code in CODES.items()
     )
     lines += table(("code", "exit", "retry", "meaning"), rows)
+    lines += ["", "## What words mean", "", *table(("word", "meaning"), WORDS.items())]
     lines += ["", "## Words that are corrected", ""]
     return [
         *lines,

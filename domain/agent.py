@@ -20,6 +20,8 @@ ALIVE_INTERVALS = 2.5
 LOST_INTERVALS = 6.0
 # Two clocks are never read at the same moment: what looks like a shorter suspend is none.
 SUSPEND_LEAST = 2.0
+# A younger process may be a script that was made for one command, and ends with it while the session goes on.
+SETTLED = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,14 @@ class Signs(NamedTuple):
         return self.sign_age if self.pulse_age is None else min(self.sign_age, self.pulse_age)
 
 
+def tells(age: float | None, lived: float = 0.0) -> bool:
+    """True if the end of a recorded process says that its session has ended.
+
+    `age`: its seconds when it was found, None for one that somebody named; `lived`: for how long it was seen after that.
+    """
+    return age is None or age + lived >= SETTLED
+
+
 def verdict(signs: Signs, interval: float, quiet: float, woke: float = math.inf) -> Verdict:
     """Alive, suspect or lost, by the intervals for who has pulsed, by process and quiet lease for who has not.
 
@@ -110,9 +120,9 @@ def reason(signs: Signs, interval: float, quiet: float) -> str:
 
 
 class Awake(NamedTuple):
-    """What was seen of this machine's sleep: `suspended` seconds in all since boot, `woke` (µs) when that last grew.
+    """What was seen of this machine's sleep: how far its wall clock had run away, and when (µs) that last grew.
 
-    `woke` is 0 where it never did while somebody looked.
+    `suspended` in seconds: only its changes mean something. `woke` is 0 where it never grew while somebody looked.
     """
 
     boot: str
@@ -126,4 +136,8 @@ def look(before: Awake | None, boot: str, suspended: float, now: int) -> Awake:
         return Awake(boot, suspended)
     if suspended - before.suspended > SUSPEND_LEAST:
         return Awake(boot, suspended, now)
+    if (
+        before.suspended - suspended > SUSPEND_LEAST
+    ):  # the clock was set back: what comes after is seen from here
+        return Awake(boot, suspended, min(before.woke, now))
     return before

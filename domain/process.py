@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 LARGEST_PID = 2**31 - 1
@@ -13,7 +13,8 @@ class Process:
     """A process of one machine. What the machine could not say is "".
 
     `started` is its start in clock ticks since boot, `boot` the kernel's boot id, `namespace` the pid namespace
-    (`pid:[4026531836]`), `host` the machine's name. All of them together never name two processes.
+    (`pid:[4026531836]`), `host` the machine's name. All of them together never name two processes. `age`: how many
+    seconds it had lived when it was found among a command's ancestors; None for one that somebody named.
     """
 
     pid: int
@@ -21,6 +22,12 @@ class Process:
     boot: str = ""
     namespace: str = ""
     host: str = ""
+    age: int | None = field(default=None, compare=False)
+
+    @property
+    def session(self) -> str:
+        """What its own events bear as their session, unless CREWLOG_SESSION says another."""
+        return f"{self.pid}.{self.started}"
 
     def as_dict(self) -> dict[str, int | str]:
         """The object in an event's payload."""
@@ -30,6 +37,7 @@ class Process:
             "boot": self.boot,
             "namespace": self.namespace,
             "host": self.host,
+            **({} if self.age is None else {"age": self.age}),
         }
 
     @classmethod
@@ -43,4 +51,6 @@ class Process:
         if isinstance(pid, bool) or not isinstance(pid, int) or not 0 < pid <= LARGEST_PID:
             return None
         started, boot, namespace, host = (text if isinstance(text, str) else "" for text in texts)
-        return cls(pid, started, boot, namespace, host)
+        age = fields.get("age")
+        found = age if isinstance(age, int) and not isinstance(age, bool) and age >= 0 else None
+        return cls(pid, started, boot, namespace, host, found)

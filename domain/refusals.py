@@ -101,7 +101,7 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault
     `details` JSON-ready facts for programs.
     """
 
-    def __init__(self, code: str, message: str, hint: str = "", **details: Any) -> None:
+    def __init__(self, code: str, message: str, hint: str = "", /, **details: Any) -> None:
         super().__init__(message)
         self.code = code
         self.message = message

@@ -62,7 +62,12 @@ _BODY = Field("body", "text", BLOB_LIMIT, "all that the worker must know")
 _PRIORITY = Field("priority", "integer", PRIORITY_LAST, "0 first")
 _SLUG = Field("slug", "slug", 64, "an alias that people type; need not be unique")
 _ASSIGNEE = Field("assignee", "name", 64, "who shall do it; null: anyone", nullable=True)
-_PROCESS = Field("process", "object", 8, "the session process: pid, started, boot, namespace, host")
+_PROCESS = Field(
+    "process",
+    "object",
+    8,
+    "the session process: pid, started, boot, namespace, host; age in seconds where it was found, not named",
+)
 _COMMIT = Field("commit", "commit", 64, "the commit that holds the work")
 _BRANCH = Field("branch", "line", BRANCH_LIMIT, "the branch that the work is on")
 _BASE = Field("base", "line", BRANCH_LIMIT, "the branch that the work goes into")

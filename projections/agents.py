@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from domain.agent import ProcessState, Signs, Standing, verdict
+from domain.agent import ProcessState, Signs, Standing, tells, verdict
 from domain.event import Event, Json, parse_time
+from domain.process import Process
 from projections import tasks
 from projections.handler import Table, View
 
@@ -39,6 +40,8 @@ _COLUMNS = (
     "last_pulse",
     "events",
     "session_at",
+    "session",
+    "session_seen",
     "process",
     "host",
     "pid",
@@ -57,6 +60,7 @@ def _create_agents(database: Database) -> None:
         "last_pulse",
         "events",
         "session_at",
+        "session_seen",
         "pid",
         "progress_at",
         "left_at",
@@ -89,6 +93,8 @@ class _Handler:
                 _begin_session(row, event, stored.arrived)
             elif event.type == "agent.left":
                 row["left_at"] = stored.arrived
+            if event.session and event.session == row["session"]:
+                row["session_seen"] = stored.arrived
             if event.type in _PROGRESS:
                 row["progress_at"] = stored.arrived
         for name, moment in _pruned(events).items():
@@ -137,7 +143,9 @@ def _begin_session(row: Row, event: Event, arrived: int) -> None:
     """The newest of these events says which process the name works in now, or that it is not known."""
     process: Json | None = event.payload.get("process") or None
     host, pid = (process.get("host"), process.get("pid")) if process else (None, None)
-    row["session_at"] = arrived
+    recorded = Process.from_dict(process)
+    row["session_at"] = row["session_seen"] = arrived
+    row["session"] = recorded.session if recorded else None
     row["left_at"] = None
     row["process"] = orjson.dumps(process, option=orjson.OPT_SORT_KEYS).decode() if process else None
     row["host"] = host if isinstance(host, str) else None
@@ -166,8 +174,22 @@ def signs(row: Row, now: int, process_state: Callable[[Json], str]) -> Signs:
     """
     pulse, since, process = _newest_pulse(row), row["session_at"], row["process"]
     beats = pulse is not None and (since is None or pulse >= since)
-    state = process_state(process) if process else "unknown"
-    return Signs(age(row["last_seen"], now), age(pulse, now) if beats else None, cast("ProcessState", state))
+    state = session_state(process, process_state, lambda: (row["session_seen"] - since) / 1_000_000)
+    return Signs(age(row["last_seen"], now), age(pulse, now) if beats else None, state)
+
+
+def session_state(
+    process: Json | None, process_state: Callable[[Json], str], lived: Callable[[], float]
+) -> ProcessState:
+    """What became of a recorded process; `unknown` where its end would not say that the session ended.
+
+    `lived`: for how many seconds it was seen since it was recorded.
+    """
+    state = cast("ProcessState", process_state(process) if process else "unknown")
+    recorded = Process.from_dict(process)
+    if state == "gone" and recorded and not (tells(recorded.age) or tells(recorded.age, lived())):
+        return "unknown"
+    return state
 
 
 def roster(

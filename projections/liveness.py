@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from domain import task as machine
-from domain.agent import ProcessState, Signs, Verdict, reason, verdict
+from domain.agent import Signs, Verdict, reason, verdict
 from domain.decide import CLAIM_PREFIX
 from domain.event import Event, Json, parse_time
+from domain.process import Process
 from domain.task import Working
 from projections import agents
 from projections.folding import checkpoint
@@ -90,11 +91,22 @@ class Judge:
         signs = Signs(
             agents.age(self._last_seen(held.holder), rule.now),
             agents.age(parse_time(beat.ts), rule.now) if beat else None,
-            cast("ProcessState", rule.process_state(process) if process else "unknown"),
+            agents.session_state(process, rule.process_state, lambda: self._lived(held, beat)),
         )
         judged = verdict(signs, rule.interval, rule.quiet, rule.woke)
         why = reason(signs, rule.interval, rule.quiet) if judged == "lost" else ""
         return Judged(held, judged, int(signs.silence), why)
+
+    def _lived(self, held: Held, beat: Event | None) -> float:
+        """For how many seconds after the claim its recorded process gave signs."""
+        process = Process.from_dict(held.process)
+        began, last = 0, 0
+        for event in (*self._log.stream(f"task/{held.task}"), *([beat] if beat else [])):
+            if event.id == held.claim:
+                began = parse_time(event.ts)
+            elif began and process and (event.sender, event.session) == (held.holder, process.session):
+                last = max(last, parse_time(event.ts))
+        return max(0, last - began) / 1_000_000
 
     def _last_seen(self, name: str) -> int | None:
         """When the name's newest event arrived."""

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from domain.log import Stored
 
 REASON = 120
-# News also where one did it oneself: from another session, or by a command that meant well.
-_ALSO_ONES_OWN = frozenset({"task.resumed", "task.merge-failed"})
 _TAKING = frozenset({"task.started", "task.resumed"})
+# News also for the name that did it: from another session, or by a command that meant well.
+_NEWS_TO_ONESELF = frozenset({"task.resumed", "task.expired", "task.merge-failed"})
 _ENDING = frozenset({"task.cancelled", "task.expired", "task.released", "task.failed", "task.merged"})
 
 
@@ -91,7 +91,7 @@ def _told(event: Event, holder: str | None) -> list[tuple[str, str]]:
     """Whom the event is news for, and what they are told."""
     told: list[tuple[str, str]] = []
     text = _sentence(event)
-    if holder and text and (holder != event.sender or event.type in _ALSO_ONES_OWN):
+    if holder and text and (holder != event.sender or event.type in _NEWS_TO_ONESELF):
         told.append((holder, text))
     assignee = event.payload.get("assignee")
     if event.type == "task.rejected" and assignee and assignee != event.sender:

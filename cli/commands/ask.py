@@ -24,11 +24,11 @@ from cli.mailing import (
     whole_text,
     written_answer,
 )
-from cli.output import Answer
+from cli.output import Answer, print_answer
 from cli.sending import about, replied, send
 from cli.text import safe
 from domain import mail
-from domain.refusals import Exit
+from domain.refusals import Refusal
 
 if TYPE_CHECKING:
     from domain.mail import Message
@@ -47,7 +47,10 @@ def ask(
     file: FileOption = None,
     allow_unknown: UnknownOption = False,
 ) -> None:
-    """Ask a question. With --wait the first answer is printed, or after so many seconds the id, with exit 8."""
+    """Ask a question. With --wait the first answer is printed, or after so many seconds the id, with exit 8.
+
+    The question stands then; do not ask it again, but `crewlog wait --reply ID`.
+    """
     content = message_text(call, text, file)
     wanted = mail.Send(
         call.actor,
@@ -64,7 +67,9 @@ def ask(
     if wait:
         call.shell.remark(f"asked {asked}; waiting {wait:g} s")  # so that who is interrupted knows the id
     given = _first_answer(call, message.id, wait)
-    call.answer(_answered(call, message, answered, given) if given else _not_yet(message, answered, wait))
+    if wait and not given:
+        raise _not_yet(call, message, answered, wait)
+    call.answer(_answered(call, message, answered, given) if given else _asked(message, answered))
 
 
 def _first_answer(call: Call, message: str, wait: float) -> mail.Answer | None:
@@ -83,9 +88,21 @@ def _answered(call: Call, message: Message, asked: Answer, given: mail.Answer) -
     (shown,) = whole(call, [shown])
     text = safe(whole_text(call, given.text))
     lines = [f"{given.by} answers {message.id}:", *(f"    {line}" for line in text.split("\n"))]
-    return replace(asked, data={**asked.data, "answer": shown}, lines=lines)
+    return replace(asked, data={**asked.data, "answer": shown}, lines=lines, tells=[given.id])
 
 
-def _not_yet(message: Message, asked: Answer, wait: float) -> Answer:
-    later = {"answer": None, "next": [f"crewlog wait --reply {message.id} --timeout 100"]}
-    return replace(asked, data={**asked.data, **later}, exit=Exit.NOTHING_YET if wait else Exit.DONE)
+def _asked(message: Message, asked: Answer) -> Answer:
+    return replace(asked, data={**asked.data, "answer": None, "next": [_way_on(message)]})
+
+
+def _not_yet(call: Call, message: Message, asked: Answer, wait: float) -> Refusal:
+    """No answer in time is what it is to any command that waits; only that stdout has the id, for scripts."""
+    if not call.options.json:
+        print_answer(call.shell, asked, as_json=False, quiet=call.options.quiet)
+    hint = f"The question stands: `{_way_on(message)}` waits on."
+    found = {"message": message.id, "event": asked.data["event"], "next": [_way_on(message)]}
+    return Refusal("nothing-yet", f"no answer to {message.id} yet, after {wait:g} s", hint, **found)
+
+
+def _way_on(message: Message) -> str:
+    return f"crewlog wait --reply {message.id} --timeout 100"

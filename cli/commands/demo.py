@@ -9,6 +9,7 @@ import typer
 
 from cli.call import Call
 from cli.grammar import command
+from cli.output import Answer
 from domain.refusals import Refusal
 
 
@@ -27,7 +28,10 @@ def demo(
     ] = False,
     worker: Annotated[str, typer.Option("--worker", hidden=True)] = "",
 ) -> None:
-    """Watch a crew at work in a scratch folder. Several worker processes, a rejection, a failure, a kill -9."""
+    """Watch a crew at work in a scratch folder. Several worker processes, a rejection, a failure, a kill -9.
+
+    With --json what there is to watch goes to stderr, and the answer says what of it is as it should be.
+    """
     if worker:
         from cli.demo.crew import Member
         from cli.demo.worker import work
@@ -44,13 +48,15 @@ def demo(
     chosen = read_tasks(os.path.join(call.shell.cwd, file) if file else None, tasks)
     folder = os.path.realpath(tempfile.mkdtemp(prefix="crewlog-demo-"))
     try:
-        wrong = Demo(call.shell, folder, chosen).run()
+        stage = call.shell.stderr if call.options.json else call.shell.stdout
+        played = Demo(call.shell, stage, folder, chosen).run()
     finally:
         if keep:
             call.shell.remark(f"kept: {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
+    wrong = [row["check"] for row in played["checks"] if not row["ok"]]
     if wrong:
-        raise Refusal(
-            "internal", f"{wrong} of these are not so", "Please report it; --keep keeps the folder."
-        )
+        message = f"{len(wrong)} of these are not so"
+        raise Refusal("internal", message, "Please report it; --keep keeps the folder.", wrong=wrong)
+    call.answer(Answer(played, []))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.beating import EveryOption, interval, is_stopped, standing
+from cli.beating import EveryOption, Standing, interval, is_stopped, standing
 from cli.call import Call
 from cli.grammar import command
 from cli.output import Answer
@@ -37,8 +37,11 @@ def heartbeat(
 ) -> None:
     """Give one sign of life; with --every go on beside your session. Pulses are a table of their own, beside the log.
 
-    It ends when the process of --while-pid is gone, on SIGTERM or SIGINT, when the task is settled, and with exit 5
-    when its claim is no longer current. While that process is stopped it does not beat.
+    It ends when the process of --while-pid is gone, on SIGTERM or SIGINT, and when the task is completed, or you failed
+    or released it. When the claim is no longer current, the task being taken or cancelled, it ends with exit 5.
+
+    While the task is in review it beats on: a reject makes you work on it again, under the same claim, and whoever has
+    beaten and then fell silent would be lost at once. While the process of --while-pid is stopped it does not beat.
     """
     if len(note) > LINE_TEXT_LIMIT or not note.isprintable():
         raise Refusal(
@@ -104,15 +107,11 @@ def _beat_on(call: Call, stops: Stops, seconds: float, note: str, process: Proce
     facts = _facts(task, claim, note, process)
     pulses = 0
     while True:
-        if claim:
-            how = standing(call.store.log, task, claim, call.actor)
-            if how == "settled":
-                return pulses, how
-            if how == "lost":
-                raise _stale(call, task, claim)
-        if not (process and is_stopped(process)):
-            pulses += _beat(call, facts)
-        ended = _rest(stops, seconds, process)
+        how, given = _beat(call, facts, task, claim, paused=bool(process and is_stopped(process)))
+        pulses += given
+        if how == "lost":
+            raise _stale(call, task, claim)
+        ended = how if how == "settled" else _rest(stops, seconds, process)
         if ended:
             return pulses, ended
 
@@ -128,16 +127,20 @@ def _beats_for(call: Call) -> tuple[str, str]:
     return task, call.claim(task, "")
 
 
-def _beat(call: Call, facts: dict[str, Any]) -> int:
-    """Beat; a store that is locked or full for a while ends nothing."""
+def _beat(call: Call, facts: dict[str, Any], task: str, claim: str, *, paused: bool) -> tuple[Standing, int]:
+    """How the claim stands, and how many beats were given for it; a store that is locked or full ends nothing."""
+    log = call.store.log
     try:
-        call.store.log.pulse(call.actor, facts)
+        how: Standing = standing(log, task, claim, call.actor) if claim else "held"
+        if how != "held" or paused:
+            return how, 0
+        log.pulse(call.actor, facts)
     except Refusal as refusal:
         if not refusal.retryable:
             raise
         call.shell.remark(f"no beat: {refusal.message}")
-        return 0
-    return 1
+        return "held", 0
+    return how, 1
 
 
 def _rest(stops: Stops, seconds: float, process: Process | None) -> str:

@@ -11,7 +11,7 @@ from cli.grammar import MODULES, command, load
 from cli.output import Answer
 from domain.refusals import Refusal
 
-TOPICS = ("agents", "states", "exit-codes", "errors")
+TOPICS = ("agents", "states", "words", "exit-codes", "errors")
 
 
 @command("help", "crewlog help states\ncrewlog help spawn")
@@ -19,16 +19,14 @@ def help_(
     call: Call,
     topic: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[TOPIC]", help="agents, states, exit-codes, errors, or a command.", show_default=False
-        ),
+        typer.Argument(metavar="[TOPIC]", help=f"{', '.join(TOPICS)}, or a command.", show_default=False),
     ] = None,
     snippet: Annotated[
         bool,
         typer.Option("--snippet", help="With agents: the lines for an AGENTS.md.", show_default=False),
     ] = False,
 ) -> None:
-    """Explain a topic or a command. Topics are the agents' contract, the task machine, exit codes, error codes."""
+    """Explain a topic or a command. Topics are the agents' contract, the task machine, what words mean, exit codes, error codes."""
     from cli import topics
 
     if topic == "agents":
@@ -37,6 +35,8 @@ def help_(
         lines = command_help(topic).split("\n")
     elif topic == "states":
         lines = topics.states()
+    elif topic == "words":
+        lines = topics.words()
     elif topic == "exit-codes":
         lines = topics.exit_codes()
     elif topic == "errors":

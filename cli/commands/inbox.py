@@ -10,7 +10,7 @@ from cli.arguments import LimitOption
 from cli.call import Call
 from cli.grammar import command
 from cli.mailing import table, whole
-from cli.output import Answer
+from cli.output import UNREAD, Answer
 
 
 @command("inbox", "crewlog inbox\ncrewlog inbox --all --json")
@@ -36,4 +36,4 @@ def inbox(
         which = "older" if all_ else "more"
         remarks.append(f"{found.more:,} {which}: --limit {len(found.rows) + found.more}")
     data = {"messages": whole(call, found.rows), "more": found.more}
-    call.answer(Answer(data, lines, [row["id"] for row in found.rows], remarks))
+    call.answer(Answer(data, lines, [row["id"] for row in found.rows], remarks, tells=[UNREAD]))

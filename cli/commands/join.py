@@ -29,7 +29,7 @@ def join(
     from domain.draft import Draft
 
     who = check_name(name) if name else call.actor
-    process = session_process(pid)
+    process = session_process(pid, command=call.shell.command)
     payload = {"person": person, **({"process": process.as_dict()} if process else {})}
     with call.writing() as transaction:
         written = transaction.append(

@@ -22,7 +22,12 @@ def read(call: Call, message: MessageArg) -> None:
     lines = [*_head(call, found), *body(call, found["text"]), *_answers(call, found["answers"])]
     if len(thread) > 1:
         lines += ["", f"  thread {found['thread']}:", *(f"    {line}" for line in table(call, thread))]
-    call.answer(Answer({"message": found, "thread": thread}, lines, [name]))
+    call.answer(Answer({"message": found, "thread": thread}, lines, [name], tells=_told(found, thread)))
+
+
+def _told(found: dict[str, Any], thread: list[dict[str, Any]]) -> list[str]:
+    """The ids of what is shown whole, or at least by its beginning."""
+    return [*(row["id"] for row in (found, *thread)), *(answer["id"] for answer in found["answers"])]
 
 
 def _whole(call: Call, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

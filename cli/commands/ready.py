@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.arguments import CursorOption, LimitOption
-from cli.call import Call
+from cli.call import Call, Who
 from cli.grammar import command
 from cli.output import Answer
 from cli.tables import page_answer
@@ -32,10 +32,10 @@ def ready(
     who = call.who()
     found = task_pages.ready(views.connection, who.name if who else None, limit, cursor)
     answer = page_answer(call, found)
-    call.answer(_explained(call, answer, limit) if explain else answer)
+    call.answer(_explained(call, answer, who, limit) if explain else answer)
 
 
-def _explained(call: Call, answer: Answer, limit: int) -> Answer:
+def _explained(call: Call, answer: Answer, who: Who | None, limit: int) -> Answer:
     from projections.task_pages import TaskFilter, page
     from projections.tasks import why_not_ready
 
@@ -43,6 +43,8 @@ def _explained(call: Call, answer: Answer, limit: int) -> Answer:
     waiting: list[dict[str, Any]] = []
     for row in page(connection, TaskFilter(states=("ASSIGNED",)), limit).rows:
         why = why_not_ready(connection, row["id"])
+        if who and row["assignee"] not in (None, who.name):
+            why.append(f"It is for {row['assignee']}.")
         if why:
             waiting.append({"id": row["id"], "title": row["title"], "why": why})
     lines = [f"{row['id']}  not ready: {safe_line(' '.join(row['why']))}" for row in waiting]

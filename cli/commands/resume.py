@@ -23,7 +23,7 @@ def resume(call: Call, task: TaskArg = None, print_: PrintOption = None, pid: Pi
     from cli.process import session_process
     from domain.commands import Resume
 
-    name, process = call.task(task), session_process(pid)
+    name, process = call.task(task), session_process(pid, command=call.shell.command)
     beginning = where_it_was(call, name)
     written = call.write(name, Resume(call.actor, process.as_dict() if process else None))
     finish_claim(call, written, print_=print_, beginning=beginning)

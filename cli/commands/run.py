@@ -15,6 +15,7 @@ from cli.git.options import BaseOption, HereOption, NoBranchOption
 from cli.grammar import command
 from cli.output import Answer
 from cli.text import age, safe_line
+from cli.writes import short
 from domain.refusals import Exit, Refusal
 
 if TYPE_CHECKING:
@@ -65,13 +66,20 @@ def run(
 ) -> None:
     """Take a task, run a command for it with a heart beside it, and settle the task by how the command ends.
 
-    The command runs in the worktree that `start` would make, and gets CREWLOG_AGENT, _TASK, _CLAIM and _STORE. Exit 0
-    hands in the commit that the branch is at, and fails a task whose work is not committed; any other exit fails it with
-    the end of the output; SIGINT, SIGTERM and SIGHUP go to the command, and the task is given back. What the command settled
-    itself stays so. If the claim is lost meanwhile the command gets one SIGTERM, and the exit code is 5. A command that
-    hangs beats on; one that is stopped, or whose run was killed, does not. Exit: the command's own, 128 + N after
-    signal N, 8 nothing ready, 5 claim lost. With --loop 0 if anything ran, and it ends after 3 failures in a row.
-    stdout is the command's; with --json it goes to stderr.
+    The command gets CREWLOG_AGENT, _TASK, _CLAIM and _STORE, in the worktree that `start` would make. stdout is the
+    command's; with --json it goes to stderr.
+
+    Exit 0 hands in the commit that the branch is at, and fails a task whose work is not committed; any other exit fails it
+    with the end of the output. What the command settled itself stays so. With --on-success leave, exit 0 leaves the task
+    as it is and nobody beats for it: `crewlog reap` takes it back, unless `crewlog done` hands it in or `crewlog resume`
+    takes it over before.
+
+    SIGINT, SIGTERM and SIGHUP go to the command, and the task is given back. If the claim is lost meanwhile the command
+    gets one SIGTERM. A command that hangs beats on, one that is stopped does not. A run that is killed with -9 leaves its
+    command running, and the task to `crewlog reap`.
+
+    Exit: the command's own, 128 + N after signal N, 8 nothing ready, 5 claim lost, 4 nothing to hand in. With --loop 0 if
+    anything ran, and it ends after 3 failures in a row.
     """
     from cli.session import Plan
     from cli.signals import Stops
@@ -112,7 +120,7 @@ def _run_all(call: Call, stops: Stops, plan: Plan, task: str | None, way: Way, *
             raise
         _tell(call, f"{written.state.card.id} is yours: {safe_line(written.state.card.title)}")
         ran.append(run_task(call, stops, written, plan, folder))
-        _tell(call, _sentence(ran[-1]))
+        _tell(call, _sentence(ran[-1], call.actor))
         if stops.signals or not loop or _hopeless(ran):
             return ran
         task = None
@@ -151,10 +159,10 @@ def _tell(call: Call, sentence: str) -> None:
         call.shell.remark(f"crewlog: {sentence}")
 
 
-def _sentence(one: Ran) -> str:
+def _sentence(one: Ran, agent: str) -> str:
     how = {
         "done": "handed in",
-        "left": "left as it is; it stays yours, and without a sign of you it is taken back",
+        "left": f"left as it is, and nobody beats for it: {_way_on(one, agent)}",
         "settled": "settled by the command itself",
         "failed": f"failed: the command exited with {one.exit}"
         + ("" if one.exit else f", but its work cannot be handed in: `crewlog show {one.task}`"),
@@ -162,6 +170,12 @@ def _sentence(one: Ran) -> str:
         "lost": "no longer yours: nothing was written",
     }[one.outcome]
     return f"{one.task} is {one.state} after {age(one.seconds)}, {how}"
+
+
+def _way_on(one: Ran, agent: str) -> str:
+    """What keeps a task that was left from being taken back: the session that held it ends with this program."""
+    done = f"crewlog done {one.task} --as {agent} --claim {short(one.claim)}"
+    return f"the next reap takes it back, unless `{done}` or `crewlog resume {one.task} --as {agent}` comes before"
 
 
 def _exit(ran: Sequence[Ran], stops: Stops, *, loop: bool) -> int:

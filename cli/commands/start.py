@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -13,15 +14,18 @@ from cli.commands.join import bind
 from cli.completion import complete_task
 from cli.git.options import BaseOption, HereOption, NoBranchOption
 from cli.grammar import command
+from cli.output import Answer
 from cli.place import GitPlace
 from cli.text import safe_line
 from cli.writes import answer
 from domain.refusals import Refusal
-from domain.task import claim_of
+from domain.task import WORKING, claim_of
 
 if TYPE_CHECKING:
     from cli.git.beginning import Beginning
     from domain.log import Written
+
+REMARKED = 3
 
 PrintOption = Annotated[
     Literal["dir", "task", "claim"] | None,
@@ -67,7 +71,7 @@ def start(
     from cli.taking import take_best
     from domain.commands import Start
 
-    process = session_process(pid)
+    process = session_process(pid, command=call.shell.command)
     beginning = where_to_work(call, here=here, no_branch=no_branch, base=base)
     wanted = Start(call.actor, process.as_dict() if process else None, beginning.fork if beginning else None)
     woke(call.store)  # what is known now tells a later suspend from an earlier one
@@ -126,7 +130,6 @@ def finish_claim(
     """Bind the worktree to the new claim and answer with it, and with who held the task before."""
     import shlex
 
-    from cli.output import Answer
     from cli.taking import previous, previous_line
 
     claim = written.events[0].id
@@ -144,7 +147,28 @@ def finish_claim(
         if call.git is None or call.git.worktree != folder:
             extra["first"] = [f"cd {shlex.quote(folder)}"]
     answered = answer(call, written, said=said, claim=claim, dir=folder, **extra)
+    answered = _with_session(call, written, answered)
     if print_ and not call.options.json:
         value = {"dir": folder, "task": written.state.card.id, "claim": claim}[print_]
         answered = Answer(answered.data, [value], [value], answered.remarks)
     call.answer(answered)
+
+
+def _with_session(call: Call, written: Written, answered: Answer) -> Answer:
+    """The answer with the process whose end ends the claim, and a remark on what else the name works on."""
+    from cli.holding import held
+
+    task, claim = written.state.card.id, claim_of(written.state)
+    others = held(call, call.actor, lambda row: row["state"] == WORKING and row["id"] != task)
+    data = {**answered.data, "process": claim.process if claim else None}
+    if others:
+        data["also_holds"] = [row["id"] for row in others]
+    remarks = [_still(row) for row in others[:REMARKED]]
+    if len(others) > REMARKED:
+        remarks.append(f"and {len(others) - REMARKED} more: `crewlog whoami --as {call.actor}`")
+    return replace(answered, data=data, remarks=[*answered.remarks, *remarks])
+
+
+def _still(row: dict[str, Any]) -> str:
+    folder = f" in {row['dir']}" if row["dir"] else ""
+    return f"you still work on {row['id']}{folder}, too: hand it in, or give it back with `crewlog release`"

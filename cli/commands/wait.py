@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -48,7 +49,7 @@ def wait(
     state: Annotated[
         str,
         typer.Option(
-            "--state", metavar="A,B", help="Which states; default: any that rests.", show_default=False
+            "--state", metavar="A,B", help=f"Which states; default: {','.join(RESTED)}.", show_default=False
         ),
     ] = "",
     event: Annotated[
@@ -69,17 +70,19 @@ def wait(
 
     The answer's `position` is what to give as --since to the next call: then nothing between two calls is missed, even
     if it has passed again. Without --since, what is so now counts; of --event, what comes from now on.
+    Meanwhile who has a name takes back what lost holders hold (`crewlog reap`).
     """
     log = call.store.log
     start = log.position() if since is None and event else since
     condition = _condition(
         call, message=message, reply=reply, ready=ready, task=task, state=state, event=event
     )
-    got, position = _until(call, condition, start, timeout, reap=ready and not no_reap)
+    got, position = _until(call, condition, start, timeout, reap=not no_reap and call.who() is not None)
     if got is None:
-        hint = f"Call it again with --since {position}."
-        raise Refusal("nothing-yet", f"not yet, after {timeout:g} s", hint, position=position)
-    call.answer(Answer({"got": got, "position": position}, [_line(got)], [str(got["id"])]))
+        raise _not_yet(call, "" if event else task, timeout, position)
+    call.answer(
+        Answer({"got": got, "position": position}, [_line(got)], [str(got["id"])], tells=[str(got["id"])])
+    )
 
 
 def _until(
@@ -103,9 +106,11 @@ def _until(
 
 
 def _reap(call: Call) -> None:
+    """Take back what lost holders hold. Where nobody may write now, there is still something to wait for."""
     from cli.reaping import reap_lost
 
-    reap_lost(call)
+    with suppress(Refusal):
+        reap_lost(call)
 
 
 def _condition(call: Call, **given: Any) -> Condition:
@@ -245,6 +250,30 @@ def _reached(call: Call, task: str, states: tuple[str, ...], since: int) -> tupl
     if since < 0 and now is not None and now.state in states:
         return {"kind": "task", "id": task, "state": now.state, "event": None}, now
     return None, now
+
+
+def _not_yet(call: Call, task: str, timeout: float, position: int) -> Refusal:
+    """It has not happened. Who waits for a task that was cancelled meanwhile shall not have to look that up."""
+    hint, message = f"Call it again with --since {position}.", f"not yet, after {timeout:g} s"
+    if not task:
+        return Refusal("nothing-yet", message, hint, position=position)
+    name = call.task(task)
+    state, since = _standing(call, name)
+    again = f", and only `crewlog retry {name}` begins it anew" if state in (CANCELLED, FAILED) else ""
+    message += f": {name} is {state} since {since}{again}"
+    return Refusal("nothing-yet", message, hint, position=position, task=name, state=state, since=since)
+
+
+def _standing(call: Call, task: str) -> tuple[str, str]:
+    """The task's state, and since when it is in it."""
+    from domain.task import evolve
+
+    now: Task | None = None
+    state, since = "", ""
+    for event in call.store.log.stream(f"task/{task}"):
+        now = evolve(now, event)
+        state, since = (state, since) if now.state == state else (now.state, event.ts)
+    return state, since
 
 
 def _line(got: Json) -> str:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 
@@ -44,8 +44,8 @@ class Story:
 class Demo:
     """One run, in a scratch folder."""
 
-    def __init__(self, shell: Shell, folder: str, tasks: list[dict[str, Any]]) -> None:
-        self.shell = shell
+    def __init__(self, shell: Shell, stage: TextIO, folder: str, tasks: list[dict[str, Any]]) -> None:
+        self.stage = stage
         self.folder = folder
         self.tasks = tasks
         self.store = os.path.join(folder, ".crewlog")
@@ -56,10 +56,10 @@ class Demo:
 
     def say(self, text: str) -> None:
         """Tell the audience."""
-        print(text, file=self.shell.stdout, flush=True)
+        print(text, file=self.stage, flush=True)
 
-    def run(self) -> int:
-        """The whole demonstration; the number of things that did not end as they should."""
+    def run(self) -> dict[str, Any]:
+        """The whole demonstration; `checks` says of each thing that should be so whether it is."""
         self.say(f"A crew of {len(CREW) + 1} workers and {COORDINATOR}, who coordinates; store {self.store}")
         self.in_git = code.make(self.folder, self.environ)
         self._must(self.boss.run("init", self.folder))
@@ -187,8 +187,8 @@ class Demo:
             time.sleep(PAUSE)
         return lines
 
-    def _report(self, followed: list[bytes]) -> int:
-        """Tell what happened, from the log, and count what is wrong."""
+    def _report(self, followed: list[bytes]) -> dict[str, Any]:
+        """Tell what happened, from the log, and what of it is as it should be."""
         events = [check(line) for line in self._log_lines()]
         rows = self._must(self.boss.run("list", "--limit", "100000"))["tasks"]
         states = Counter(row["state"] for row in rows)
@@ -202,7 +202,8 @@ class Demo:
         self._history(events, self.story.killed, "killed, released, finished by another")
         if self.story.rejected != self.story.killed:
             self._history(events, self.story.rejected, "rejected and redone")
-        return self._verdicts(events, followed, states, rebuilt)
+        checks = self._verdicts(events, followed, states, rebuilt)
+        return {"checks": checks, "tasks": len(self.tasks), "events": len(events)}
 
     def _log_lines(self) -> list[bytes]:
         line = command_line("log", "--json", "--limit", "100000")
@@ -218,7 +219,7 @@ class Demo:
 
     def _verdicts(
         self, events: list[Any], followed: list[bytes], states: Counter[str], rebuilt: dict[str, Any]
-    ) -> int:
+    ) -> list[dict[str, Any]]:
         lines = [event.line for event in events]
         with open(os.path.join(self.store, "live.jsonl"), "rb") as file:
             live = file.read().split(b"\n")[:-1]
@@ -243,7 +244,7 @@ class Demo:
         self.say("")
         for text, good in checks.items():
             self.say(f"  {'ok ' if good else 'NOT'}  {text}")
-        return sum(not good for good in checks.values())
+        return [{"check": text, "ok": good} for text, good in checks.items()]
 
     def _verdicts_in_git(self, completed: int) -> dict[str, bool]:
         findings = self.boss.run("verify", "--git").data.get("findings", [{}])

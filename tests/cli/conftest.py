@@ -14,6 +14,8 @@ import pytest
 
 from cli.app import run
 from cli.shell import Shell
+from cli.warm.client import LOCAL
+from tests.support import warm
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Crew:
     folder: Path
     environ: dict[str, str] = field(default_factory=dict[str, str])
     clock: Callable[[], int] | None = None
+    warm: bool = False
 
     def run(
         self,
@@ -59,12 +62,27 @@ class Crew:
         terminal: bool = False,
         environ: Mapping[str, str] | None = None,
     ) -> Result:
-        """Run one command line."""
+        """Run one command line; for a warm crew in a resident process, where the launcher would have it run there."""
+        if self.warm and not terminal and self.clock is None and LOCAL.isdisjoint(words):
+            about = {**self.environ, **(environ or {})}
+            return Result(*warm.run(words, stdin, about, cwd or self.folder))
+        return self.run_with(*words, stdin=stdin, cwd=cwd, terminal=terminal, environ=environ)
+
+    def run_with(
+        self,
+        *words: str,
+        stdin: str = "",
+        cwd: Path | None = None,
+        terminal: bool = False,
+        environ: Mapping[str, str] | None = None,
+        **extra: Any,
+    ) -> Result:
+        """Run one command line in surroundings that have `extra` (fields of Shell)."""
         out, err = io.StringIO(), io.StringIO()
         source = Terminal(stdin) if terminal else io.StringIO(stdin)
         about = {**self.environ, **(environ or {})}
-        extra: dict[str, Any] = {"clock": self.clock} if self.clock else {}
-        shell = Shell(source, out, err, about, str(cwd or self.folder), **extra)
+        clock: dict[str, Any] = {"clock": self.clock} if self.clock else {}
+        shell = Shell(source, out, err, about, str(cwd or self.folder), **clock, **extra)
         return Result(run(list(words), shell), out.getvalue(), err.getvalue())
 
     def do(self, line: str, **more: Any) -> Any:
@@ -114,8 +132,11 @@ def why(refused: Any) -> tuple[str, int]:
 
 
 @pytest.fixture
-def crew(tmp_path: Path) -> Crew:
-    """A crew with a fresh store, outside of any repository."""
-    made = Crew(tmp_path)
+def crew(tmp_path: Path, request: pytest.FixtureRequest) -> Crew:
+    """A crew with a fresh store, outside of any repository; with CREWLOG_WARM=1 a warm one.
+
+    A test that puts something into this process wants its commands to run in it.
+    """
+    made = Crew(tmp_path, warm=warm.WANTED and "monkeypatch" not in request.fixturenames)
     made.do("init --as zoe")
     return made

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from cli.grammar import GROUPS, MODULES
+from domain.agent import LOST_INTERVALS
 from domain.refusals import CODES, EXIT_MEANINGS
 from domain.task import STATES, TRANSITIONS
 from tests.cli.conftest import Crew, why
@@ -65,6 +66,20 @@ def test_help_errors_and_exit_codes_list_all_of_them(crew: Crew) -> None:
     assert [line.split()[0] for line in errors[1:]] == list(CODES)
     codes = crew.run("help", "exit-codes").out.splitlines()
     assert [int(line.split()[0]) for line in codes] == [int(code) for code in EXIT_MEANINGS]
+
+
+def test_help_words_says_what_the_words_of_other_helps_mean(crew: Crew) -> None:
+    text = crew.run("help", "words").out
+
+    for word in ("session", "claim", "lost", "suspect", "settled", "strike"):
+        assert re.search(rf"^{word} +\w", text, re.MULTILINE), word
+    assert f"{LOST_INTERVALS:g} intervals" in text
+    assert max(map(len, text.splitlines())) <= 115
+    assert "words" in crew.run("help").out.splitlines()[-1]
+
+
+def test_help_of_wait_names_the_states_at_which_a_task_rests(crew: Crew) -> None:
+    assert "default: COMPLETED,FAILED,CANCELLED" in " ".join(crew.run("help", "wait").out.split())
 
 
 def test_an_unknown_topic_is_refused(crew: Crew) -> None:

@@ -194,6 +194,17 @@ def test_a_dry_run_says_the_same_and_changes_nothing(crew: Crew) -> None:
 
 
 @needs_proc
+def test_why_a_holder_was_lost_is_shown_with_the_task(crew: Crew) -> None:
+    task = lose(crew)
+    dry = crew.run("reap", "--dry-run").out
+    crew.do("reap --as zoe")
+
+    assert dry == f"{task} would be taken from ada: its session process is gone\n"
+    expired = next(line for line in crew.run("show", task).out.split("\n") if "task.expired" in line)
+    assert expired.endswith("its session process is gone")
+
+
+@needs_proc
 def test_the_third_strike_fails_the_task_and_a_submission_clears_them(crew: Crew) -> None:
     task = crew.spawn()
     states: list[str] = []
@@ -253,6 +264,30 @@ def test_no_reap_leaves_the_lost_what_they_hold(crew: Crew) -> None:
     task = lose(crew)
 
     assert why(crew.refused("start --no-reap --as bob")) == ("nothing-yet", 8)
+    assert crew.state(task) == "WORKING"
+
+
+@needs_proc
+@pytest.mark.parametrize(
+    "line", ["wait --task {task} --state ASSIGNED", "wait --event task.expired", "wait --ready"]
+)
+def test_who_waits_takes_back_what_the_lost_hold(crew: Crew, line: str) -> None:
+    """Else who waits for a task whose holder died would wait for ever, if nobody else is there."""
+    task = lose(crew)
+    line = f"{line.format(task=task)} --timeout 0 --as bob"
+
+    assert why(crew.refused(f"{line} --no-reap")) == ("nothing-yet", 8)
+    got = crew.do(line)["got"]
+
+    assert crew.state(task) == "ASSIGNED"
+    assert task in (got["id"], got.get("stream", "").removeprefix("task/"))
+
+
+@needs_proc
+def test_who_has_no_name_takes_nothing_and_still_may_wait(crew: Crew) -> None:
+    task = lose(crew)
+
+    assert why(crew.refused("wait --event task.expired --timeout 0")) == ("nothing-yet", 8)
     assert crew.state(task) == "WORKING"
 
 
@@ -469,6 +504,31 @@ def test_a_sidecar_ends_in_peace_when_its_task_was_given_up(crew: Crew) -> None:
         "pulses": 0,
         "ended": "settled",
     }
+
+
+def test_a_sidecar_beats_on_through_a_review_as_its_help_says(crew: Crew) -> None:
+    """A reject gives the work back under the same claim: who had fallen silent would be lost in that moment."""
+    task = crew.spawn()
+    about = {"CREWLOG_TASK": task, "CREWLOG_CLAIM": crew.start(task), "CREWLOG_AGENT": "ada"}
+    crew.do("done", environ=about)
+    verdicts: list[str] = []
+
+    def review() -> None:
+        while len(pulses(crew)) < 2:
+            time.sleep(0.05)
+        crew.do(f"reject {task} --reason 'no test' --as zoe")
+        verdicts.extend(row["verdict"] for row in crew.do("reap --as zoe")["kept"])
+        crew.do("done", environ=about)
+        crew.do(f"approve {task} --as zoe")
+
+    reviewer = threading.Thread(target=review)
+    reviewer.start()
+    answer = crew.do("heartbeat --every 0.1", environ=about)
+    reviewer.join(PATIENCE)
+
+    assert (verdicts, answer["ended"]) == (["alive"], "settled")
+    assert answer["pulses"] >= 2
+    assert "While the task is in review it beats on" in " ".join(crew.run("help", "heartbeat").out.split())
 
 
 @pytest.mark.parametrize("every", ["26", "soon", "-1"])

@@ -120,7 +120,7 @@ def test_a_name_that_was_never_here_is_refused_with_who_may_be_meant(mail: Crew)
 
     assert why(refused) == ("not-found", 3)
     assert "Did you mean bob?" in refused["hint"]
-    assert "--allow-unknown" in refused["hint"]
+    assert "waits until 'boob' comes" in refused["hint"]
     assert why(mail.refused("ask nemo hello --as ada")) == ("not-found", 3)
 
 
@@ -215,6 +215,12 @@ def test_a_file_that_is_no_text_is_refused(mail: Crew, tmp_path: Path, content: 
     assert why(mail.refused("send bob --file strange --as ada")) == ("bad-value", 2)
 
 
+def test_a_dash_for_the_file_is_standard_input(mail: Crew) -> None:
+    mail.do("send bob --file - --as ada", stdin="from a pipe\n")
+
+    assert texts(mail, "bob") == ["from a pipe"]
+
+
 def test_a_file_over_the_limit_is_refused(mail: Crew, tmp_path: Path) -> None:
     (tmp_path / "huge").write_bytes(b"x" * (10 * 1024 * 1024 + 1))
 
@@ -255,10 +261,22 @@ def test_a_wait_without_an_answer_gives_the_id_and_exit_8(mail: Crew) -> None:
     result = mail.run("ask", "bob", "which port?", "--wait", "0.2", "--as", "ada", "--json")
 
     assert 0.2 <= time.monotonic() - started < 10
-    assert result.code == 8
-    assert result.json["answer"] is None
-    assert result.json["message"] == inbox(mail, "bob")[0]["id"]
-    assert result.json["message"] in result.err, "also to who is interrupted"
+    assert (result.code, result.error["code"]) == (8, "nothing-yet"), "as with every command that waits"
+    message = result.error["details"]["message"]
+    assert message == inbox(mail, "bob")[0]["id"]
+    assert message in result.err, "also to who is interrupted"
+
+    line = result.error["details"]["next"][0]
+    assert line in result.error["hint"]
+    mail.do(f"answer {message} 8080 --as bob")
+    assert mail.do(line.removeprefix("crewlog "))["got"]["text"] == "8080"
+
+
+def test_a_script_gets_the_id_of_a_question_that_was_not_answered_in_time(mail: Crew) -> None:
+    result = mail.run("ask", "bob", "which port?", "--wait", "0.1", "--quiet", "--as", "ada")
+
+    assert (result.code, result.out) == (8, f"{inbox(mail, 'bob')[0]['id']}\n")
+    assert "[nothing-yet]" in result.err
 
 
 def test_a_wait_prints_the_answer_as_soon_as_it_is_there(mail: Crew) -> None:
@@ -338,6 +356,7 @@ def test_of_several_each_is_judged_alone(mail: Crew) -> None:
     assert first["message"] == mine
     assert (second["message"], second["error"]["code"]) == (other, "not-allowed")
     assert third["error"]["code"] == "not-found"
+    assert "hint: `crewlog inbox --all` shows what you were sent." in result.err
     assert inbox(mail, "bob") == []
 
 

@@ -219,6 +219,17 @@ def test_the_session_of_another_process_can_be_asked_for(sleeper: subprocess.Pop
     assert found == session_process(os.getpid())
 
 
+def test_the_age_of_a_session_is_known_where_it_was_found_and_not_where_it_was_named() -> None:
+    found = session_process(command=os.getpid())
+    named = session_process(os.getppid())
+
+    assert found
+    assert named
+    assert found.age is not None
+    assert 0 <= found.age <= time.clock_gettime(time.CLOCK_BOOTTIME)
+    assert named.age is None
+
+
 def test_an_orphan_does_not_belong_to_the_session_that_it_left(tmp_path: Path, command: str) -> None:
     out = tmp_path / "out"
     subprocess.run(

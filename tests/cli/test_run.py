@@ -142,6 +142,20 @@ def test_a_success_can_be_left_to_the_command(crew: Crew) -> None:
     assert crew.state(task) == "WORKING"
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self/ns"), reason="reads /proc, and there is none here")
+def test_what_is_said_of_a_task_that_was_left_is_true(crew: Crew) -> None:
+    task = crew.spawn()
+
+    with running(crew, "--on-success", "leave", "--", "true") as process:
+        said = process.communicate(timeout=PATIENCE)[1]
+
+    assert "the next reap takes it back" in said
+    assert [row["task"] for row in crew.do("reap --dry-run")["expired"]] == [task]
+    resume = next(line for line in said.split("`") if line.startswith("crewlog resume"))
+    crew.do(resume.removeprefix("crewlog "))
+    assert [row["task"] for row in crew.do("reap --as zoe")["kept"]] == [task]
+
+
 def test_output_that_looks_like_a_secret_is_not_quoted(crew: Crew) -> None:
     task = crew.spawn()
     key = "AKIA" + "Q3EGRIQ7YZ5MX2PB"
@@ -179,6 +193,35 @@ def test_a_process_left_behind_that_holds_the_output_open_is_not_waited_for(crew
 
     assert (result.code, result.out) == (0, "started\n")
     assert time.monotonic() - began < 15
+
+
+def test_a_process_left_behind_that_writes_for_ever_is_not_listened_to(crew: Crew) -> None:
+    task = crew.spawn()
+
+    result = shell(crew, "yes & echo $! >&2; sleep 0.2")
+
+    os.kill(int(result.err.split("\n")[1]), signal.SIGKILL)
+    assert result.code == 0
+    assert crew.state(task) == "IN_REVIEW"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_output_that_cannot_be_written_is_no_reason_to_leave_the_command_alone(crew: Crew) -> None:
+    task = crew.spawn()
+    script = "head -c 200000 /dev/zero; sleep 0.2; touch worked; exit 3"
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            command_line("run", "--as", "ada", "--", "sh", "-c", script),
+            cwd=crew.folder,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+
+    assert (crew.folder / "worked").exists()
+    assert crew.state(task) == "FAILED"
+    assert done.returncode == 6
+    assert b"No space left" in done.stderr
 
 
 # --- which task, what it gets ------------------------------------------------------------------------------------
@@ -226,6 +269,19 @@ def test_the_prompt_is_the_tasks_text(crew: Crew, body: str) -> None:
     prompt = shell(crew, "cat", "--prompt").out
     assert prompt.endswith(f"\n\n{task}: Greet\n\n{body}\n")
     assert prompt.startswith("crewlog: the crew's task log. You are ada")
+
+
+def test_the_prompts_commands_are_for_the_task_that_is_run(crew: Crew) -> None:
+    """Pasting them must not hand in another task that the same name holds."""
+    held, task = crew.spawn("the first", "-p 0"), crew.spawn("the second")
+    crew.start(held)
+
+    prompt = crew.run("run", task, "--prompt", "--on-success", "leave", "--as", "ada", "--", "cat").out
+
+    claim = crew.do(f"show {task}")["task"]["claim"]
+    assert f"  crewlog done {task} --claim {claim[:12]} " in prompt
+    assert f"crewlog done {held}" not in prompt
+    assert f"You hold {held}" in prompt
 
 
 def test_a_loop_takes_one_task_after_the_other_until_nothing_is_ready(crew: Crew) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.conftest import Crew, why
+from tests.cli.repositories import linked, repository
 
 
 def test_the_event_that_starts_a_task_is_its_claim(crew: Crew) -> None:
@@ -50,6 +53,22 @@ def test_a_blocked_task_is_not_taken_until_its_blocker_is_completed(crew: Crew) 
 
     assert claim
     assert crew.do("start --as bob")["task"] == second
+
+
+def test_who_finds_nothing_is_sent_where_it_says_what_the_tasks_wait_for(crew: Crew) -> None:
+    refused = crew.refused("start --as ada")
+    assert why(refused) == ("nothing-yet", 8)
+    assert "crewlog start --wait" in refused["hint"], "there is no task at all to explain"
+
+    bobs = crew.spawn("parse", "--to bob")
+    waits = crew.spawn("print", f"--after {bobs}")
+    hint = crew.refused("start --as ada")["hint"]
+    said = crew.do(hint.split("`")[1].removeprefix("crewlog "))["waiting"]
+
+    assert {row["id"]: row["why"] for row in said} == {
+        bobs: ["It is for bob."],
+        waits: [f"It waits for {bobs}, which is ASSIGNED."],
+    }
 
 
 def test_a_blocker_is_advice_to_who_names_the_task(crew: Crew) -> None:
@@ -192,3 +211,26 @@ def test_the_session_process_can_be_named(crew: Crew) -> None:
 
     started = crew.do(f"show {task}")["events"][-1]
     assert started["payload"]["process"]["pid"] == 1
+
+
+def test_the_answer_says_which_process_ends_the_claim(crew: Crew) -> None:
+    task = crew.spawn()
+
+    assert crew.do(f"start {task} --as ada --pid 1")["process"]["pid"] == 1
+    assert crew.do(f"resume {task} --as ada --pid 1")["process"]["pid"] == 1
+
+
+def test_who_takes_a_second_task_is_reminded_of_the_first_and_where_it_is(tmp_path: Path) -> None:
+    crew = Crew(repository(tmp_path / "code"))
+    crew.do("init --as zoe")
+    there = linked(crew.folder, "side")
+    first, second, third = (crew.spawn(f"task {number}") for number in range(3))
+    claim = crew.do(f"start {first} --as ada", cwd=there)["claim"]
+
+    again = crew.run("start", second, "--as", "ada", "--json", cwd=there)
+
+    assert again.json["also_holds"] == [first]
+    assert f"you still work on {first}" in again.err
+    crew.do(f"done {first} --as ada --claim {claim}")
+    crew.do("done", cwd=there)
+    assert "also_holds" not in crew.do(f"start {third} --as ada", cwd=there)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +29,23 @@ def test_what_is_not_so_is_exit_8_with_a_position_to_go_on_from(crew: Crew) -> N
     refused = crew.refused(f"wait --task {task} --timeout 0")
     assert (refused["code"], refused["exit"], refused["retryable"]) == ("nothing-yet", 8, True)
     assert refused["details"]["position"] == crew.do("where")["events"]
+
+
+def test_who_waited_in_vain_hears_what_the_task_is_and_since_when(crew: Crew) -> None:
+    """A cancelled task may come back, so it is not called unreachable; but nobody should wait for it unaware."""
+    task = crew.spawn()
+    crew.do(f"cancel {task} --as zoe")
+    crew.do(f"note {task} 'a pity' --as zoe")
+    cancelled = crew.do(f"show {task}")["events"][1]
+
+    refused = crew.refused(f"wait --task {task} --state IN_REVIEW --timeout 0")
+
+    assert refused["exit"] == 8
+    assert f"{task} is CANCELLED since {cancelled['ts']}" in refused["message"]
+    assert f"`crewlog retry {task}`" in refused["message"]
+    assert (refused["details"]["state"], refused["details"]["since"]) == ("CANCELLED", cancelled["ts"])
+    crew.do(f"retry {task} --as zoe")
+    assert "is ASSIGNED since" in crew.refused(f"wait --task {task} --state FAILED --timeout 0")["message"]
 
 
 def test_a_state_that_can_no_longer_be_reached_is_exit_4(crew: Crew) -> None:
@@ -100,13 +118,44 @@ def test_one_thing_at_a_time(crew: Crew, line: str) -> None:
 
 
 def test_a_waiter_in_another_process_wakes_for_what_this_one_writes(crew: Crew) -> None:
-    line = command_line("wait", "--event", "task.spawned", "--timeout", "60", "--json")
+    since = str(crew.do("where")["events"])  # a waiter that is slow to begin misses nothing either
+    line = command_line("wait", "--event", "task.spawned", "--since", since, "--timeout", "60", "--json")
     with subprocess.Popen(line, cwd=crew.folder, stdout=subprocess.PIPE, text=True) as waiter:
         time.sleep(1.0)
         crew.spawn()
         out, _ = waiter.communicate(timeout=60)
     assert waiter.returncode == 0
     assert '"type":"task.spawned"' in out
+
+
+@pytest.mark.parametrize(
+    ("line", "cause", "kind"),
+    [
+        ("wait --ready --no-reap --as ada", "spawn one --as zoe", "ready"),
+        ("wait --message --as ada", "send ada hello --as zoe", "message"),
+        ("wait --reply {question} --as zoe", "answer {question} 8080 --as ada", "reply"),
+        ("wait --task {task} --state CANCELLED --as ada", "cancel {task} --as zoe", "task"),
+    ],
+)
+def test_whatever_is_waited_for_wakes_the_waiter(crew: Crew, line: str, cause: str, kind: str) -> None:
+    """Well before its time is up: an idle wait looks at nothing by itself for ten seconds and more."""
+    crew.do("join ada")
+    question = crew.do("ask ada 'which port?' --as zoe")["message"]
+    crew.do(f"ack {question} --as ada")
+    about = {"question": question, "task": crew.spawn("of bob", "--to bob")}
+    began = threading.Event()
+
+    def act() -> None:
+        began.wait(60)
+        crew.do(cause.format(**about))
+
+    acting = threading.Thread(target=act)
+    acting.start()
+    threading.Timer(0.3, began.set).start()
+    got = crew.do(f"{line.format(**about)} --timeout 300")["got"]
+    acting.join(60)
+
+    assert got["kind"] == kind
 
 
 IDLE = """

@@ -132,6 +132,16 @@ def test_a_machine_that_slept_between_two_looks_woke_at_the_second() -> None:
     assert agent.look(woken, "boot-1", 530.0, SOME_TIME + 10**9) == woken
 
 
+def test_a_clock_that_is_set_back_and_then_forward_again_robs_nobody() -> None:
+    before = agent.Awake("boot-1", 500.0, SOME_TIME)
+
+    back = agent.look(before, "boot-1", 500.0 - 3_600, SOME_TIME - 3_600 * 10**6)
+    forward = agent.look(back, "boot-1", 500.0, SOME_TIME + 10**6)
+
+    assert back == agent.Awake("boot-1", 500.0 - 3_600, SOME_TIME - 3_600 * 10**6)
+    assert forward == agent.Awake("boot-1", 500.0, SOME_TIME + 10**6)
+
+
 @pytest.mark.parametrize("noise", [-1.5, -1e-6, 0.0, 1e-6, 1.5])
 def test_clocks_that_were_not_read_at_the_same_moment_are_no_suspend(noise: float) -> None:
     before = agent.Awake("boot-1", 500.0)
@@ -150,3 +160,20 @@ def test_clocks_that_were_not_read_at_the_same_moment_are_no_suspend(noise: floa
 def test_the_reason_says_how_one_knows(signs: Signs, words: str) -> None:
     assert verdict(signs, INTERVAL, QUIET) == "lost"
     assert words in agent.reason(signs, INTERVAL, QUIET)
+
+
+@pytest.mark.parametrize(
+    ("age", "lived", "expected"),
+    [
+        (None, 0, True),  # somebody named it
+        (5, 0, True),
+        (4, 0, False),  # perhaps a script that was made for one command
+        (4, 1, True),
+        (0, 4.9, False),
+        (0, 3_600, True),
+    ],
+)
+def test_the_end_of_a_process_tells_of_its_session_once_it_has_lived_for_a_while(
+    age: int | None, lived: float, expected: bool
+) -> None:
+    assert agent.tells(age, lived) == expected

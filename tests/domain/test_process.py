@@ -30,3 +30,17 @@ def test_what_names_no_pid_is_no_process(value: object) -> None:
 
 def test_a_field_of_the_wrong_type_counts_as_unknown() -> None:
     assert Process.from_dict({"pid": 1, "started": 5, "more": "x"}) == Process(1)
+
+
+@pytest.mark.parametrize(
+    ("age", "known"), [(0, 0), (7, 7), (None, None), (-1, None), (True, None), ("7", None)]
+)
+def test_the_age_at_which_it_was_found_is_remembered_and_makes_no_other_process(
+    age: object, known: int | None
+) -> None:
+    found = Process.from_dict({**PROCESS.as_dict(), "age": age})
+
+    assert found
+    assert found == PROCESS
+    assert found.age == known
+    assert found.as_dict().get("age") == known

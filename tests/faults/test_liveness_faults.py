@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Generator
@@ -153,6 +154,19 @@ def test_a_command_that_is_stopped_is_not_beaten_for(crew: Crew) -> None:
         [expired] = until(lambda: crew.do("reap --as zoe")["expired"])
 
     assert expired["task"] == task
+
+
+def test_a_script_that_was_made_for_one_start_takes_nothing_with_it_when_it_ends(crew: Crew) -> None:
+    task = crew.spawn()
+    script = (
+        f"import subprocess, sys; sys.exit(subprocess.call({command_line('start', task, '--as', 'ada')!r}))"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=crew.folder, check=True, capture_output=True)
+
+    [kept] = crew.do("reap --as zoe")["kept"]
+
+    assert (kept["task"], kept["verdict"]) == (task, "alive")
+    assert [row["verdict"] for row in crew.do("agents")["agents"] if row["name"] == "ada"] == ["alive"]
 
 
 def out_of_sight(_process: object) -> str:

@@ -71,13 +71,13 @@ def test_twenty_agents_with_a_hundred_messages_each_lose_none_and_get_none_twice
     for name, said, rest in zip((*NAMES, "zoe"), [*talks, []], rests, strict=True):
         got = [(position, message) for what, position, message in [*said, *rest] if what == "read"]
         assert sorted(message for _, message in got) == sorted(expected[name])
-        assert got == sorted(got), "oldest first, also over several looks"
+        assert got == sorted(got), "oldest first, also over several waits"
         assert done(folder, name, "inbox") == {"messages": [], "more": 0}
     assert sum(map(len, expected.values())) > AGENTS * MESSAGES
     assert_whole(tmp_path, set())
 
 
-def test_a_reader_killed_between_look_and_ack_skips_nothing(tmp_path: Path) -> None:
+def test_a_reader_killed_between_wait_and_ack_skips_nothing(tmp_path: Path) -> None:
     folder = crew(tmp_path)
     random = Random(20261123)
     sent: list[str] = []
@@ -97,7 +97,7 @@ def test_a_reader_killed_between_look_and_ack_skips_nothing(tmp_path: Path) -> N
         assert not acked & waiting
         assert {*sent} - seen <= waiting, "nobody has seen these"
 
-    assert last_words["seen"], "no kill fell between look and ack"
+    assert last_words["seen"], "no kill fell between wait and ack"
     assert acked
     (rest,) = reports([Child(read_all, folder, "agent-1")])
     assert {*sent} - acked <= {message for _, _, message in rest} | seen

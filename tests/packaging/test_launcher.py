@@ -16,7 +16,7 @@ FULL = Path("/dev/full")
 def program(toy: Path, body: str) -> Path:
     """Write the toy's program and return the launcher to start it with."""
     lines = "".join(f"    {line}\n" for line in body.splitlines())
-    (toy / "cli/app.py").write_text(f"import os, sys\ndef run_process():\n{lines}")
+    (toy / "cli/app.py").write_text(f"import os, sys\ndef run_process(retry_key=''):\n{lines}")
     return toy / "cli/launcher.py"
 
 

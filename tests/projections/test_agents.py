@@ -171,3 +171,19 @@ def test_only_some_of_many_held_tasks_are_shown(log: Log, views: Views, clock: C
         do(log, new_stream(log), Start("ada"))
     found = roster(views, clock)["ada"]
     assert (len(found["tasks"]), found["more_tasks"]) == (TASKS_SHOWN, 3)
+
+
+@pytest.mark.parametrize(("session", "verdict"), [("7.99", "lost"), ("8.99", "alive")])
+def test_a_young_process_that_is_gone_tells_only_of_a_session_that_it_was_seen_in_later(
+    log: Log, views: Views, clock: Clock, session: str, verdict: str
+) -> None:
+    join(log, "ada", process={"pid": 7, "started": "99", "age": 0})
+    clock.wait(5)
+    log.write(
+        "agent/ada", "ada", lambda _: (Draft("agent.subscribed", {"channel": "ops"}, {}),), session=session
+    )
+    views.catch_up()
+
+    [row] = agents.roster(views.connection, clock.now, 10, 1_800, lambda _: "gone")
+
+    assert row["verdict"] == verdict

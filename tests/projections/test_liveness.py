@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from domain.commands import Note, Resume, Start
+from domain.decide import decide
 from domain.event import Json, parse_time
 from domain.log import Log
 from projections import agents
@@ -96,6 +97,48 @@ def test_who_never_beat_for_this_claim_is_judged_by_its_process(
     assert judged("stopped")[mine].verdict == "alive"
     assert judged("gone")[mine].verdict == "lost"
     assert "process is gone" in judged("gone")[mine].why
+
+
+YOUNG: Json = {"pid": 7, "started": "99", "age": 0}
+
+
+def test_a_young_process_that_is_gone_leaves_the_quiet_lease(log: Log, clock: Clock, judged: Judges) -> None:
+    mine = start(log, YOUNG)
+    clock.wait(1_800)
+    assert judged("gone")[mine].verdict == "alive"
+    clock.wait(1)
+
+    found = judged("gone")[mine]
+
+    assert found.verdict == "lost"
+    assert "the quiet lease is 1800 s" in found.why
+
+
+@pytest.mark.parametrize(
+    ("age", "session", "verdict"), [(5, "", "lost"), (4, "7.99", "lost"), (4, "8.99", "alive")]
+)
+def test_an_older_process_or_one_that_went_on_to_write_is_the_session(
+    log: Log, clock: Clock, judged: Judges, age: int, session: str, verdict: str
+) -> None:
+    stream = new_stream(log)
+    mine = claim(do(log, stream, Start("ada", {**YOUNG, "age": age})))
+    clock.wait(2)
+    note = Note("ada", "still here")
+    log.write(stream, "ada", lambda seen: decide(note, seen.state), session=session)
+
+    assert judged("gone")[mine].verdict == verdict
+
+
+@pytest.mark.parametrize(("session", "verdict"), [("7.99", "lost"), ("8.99", "alive")])
+def test_a_beat_of_the_young_process_itself_shows_that_it_lived_on(
+    log: Log, clock: Clock, judged: Judges, session: str, verdict: str
+) -> None:
+    mine = start(log, YOUNG)
+    clock.wait(6)
+    log.session = session
+    log.pulse("ada", {"claim": mine})
+
+    assert judged("gone")[mine].verdict == verdict
 
 
 def test_who_beat_and_fell_silent_is_lost_though_its_process_is_there(

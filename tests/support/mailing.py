@@ -1,4 +1,4 @@
-"""Agents in other processes that send, read and ack mail by whole commands."""
+"""Agents in other processes that send mail, wait for it and ack it by whole commands."""
 
 from __future__ import annotations
 
@@ -30,25 +30,35 @@ def talk(connection: Connection, folder: str, name: str, addresses: list[str], s
                 connection.send(("read", *read))
 
 
-def read_some(folder: str, name: str, limit: int = 50) -> list[tuple[int, str]]:
-    """Look into the inbox once and ack what is there; (position, id) of each message."""
-    rows = done(folder, name, "inbox", "--limit", str(limit))["messages"]
-    if rows:
-        done(folder, name, "ack", *(row["id"] for row in rows))
+def next_message(folder: str, name: str, timeout: float = 0) -> Any:
+    """What `wait --message` gives; None for nothing yet."""
+    code, answer = crewlog(folder, "wait", "--message", "--timeout", str(timeout), "--as", name)
+    assert code in {0, 8}, (name, answer)
+    return answer["got"] if code == 0 else None
+
+
+def read_some(folder: str, name: str, limit: int = 1) -> list[tuple[int, str]]:
+    """Wait for a message, and ack it and those behind it, `limit` in all; (position, id) of each."""
+    got = next_message(folder, name)
+    if got is None:
+        return []
+    rows = [got] if limit == 1 else done(folder, name, "inbox", "--limit", str(limit))["messages"]
+    assert rows[0]["id"] == got["id"], "both give the oldest first"
+    done(folder, name, "ack", *(row["id"] for row in rows))
     return [(row["position"], row["id"]) for row in rows]
 
 
 def read_all(connection: Connection, folder: str, name: str) -> None:
-    """Look and ack until nothing is there; reports ("read", position, id)."""
-    while some := read_some(folder, name):
+    """Wait and ack until nothing is there; reports ("read", position, id)."""
+    while some := read_some(folder, name, limit=25):
         for read in some:
             connection.send(("read", *read))
 
 
 def read_until_killed(connection: Connection, folder: str, name: str) -> None:
-    """Look, say what is there, ack it, say so; one message at a time, without end."""
+    """Wait, say what came, ack it, say so; without end."""
     while True:
-        for row in done(folder, name, "inbox", "--limit", "1")["messages"]:
-            connection.send(("seen", row["id"]))
-            done(folder, name, "ack", row["id"])
-            connection.send(("acked", row["id"]))
+        if got := next_message(folder, name, timeout=30):
+            connection.send(("seen", got["id"]))
+            done(folder, name, "ack", got["id"])
+            connection.send(("acked", got["id"]))
