@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import append, cold, views, warm
+from bench import append, cold, history, views, warm
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "append": append.main,
     "cold": cold.main,
     "warm": warm.main,
     "views": views.main,
+    "history": history.main,
 }
 
 

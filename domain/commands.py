@@ -192,6 +192,14 @@ class Progress(NamedTuple):
     percent: int | None = None
 
 
+class Resolve(NamedTuple):
+    """Say that conflicts were dealt with; `events` are prefixes of their ids, none: all of them."""
+
+    actor: str
+    events: tuple[str, ...] = ()
+    note: str = ""
+
+
 class Undo(NamedTuple):
     """Take one's own last event back: `last` is the stream's newest event, `before` the state it found."""
 
@@ -220,6 +228,7 @@ Command = (
     | Edit
     | Note
     | Progress
+    | Resolve
     | Undo
 )
 
@@ -246,6 +255,7 @@ EVENTS: dict[str, frozenset[str]] = {
     "Edit": frozenset({"task.edited"}),
     "Note": frozenset({"task.noted"}),
     "Progress": frozenset({"task.progressed"}),
+    "Resolve": frozenset({"task.resolved"}),
     "Undo": frozenset(
         {
             "task.cancelled",

@@ -27,6 +27,7 @@ from domain.commands import (
     Progress,
     Reject,
     Release,
+    Resolve,
     Resume,
     Retry,
     Spawn,
@@ -38,6 +39,7 @@ from domain.commands import (
 from domain.draft import Draft
 from domain.event import Json
 from domain.refusals import Refusal
+from domain.registry import CONFLICTS_LIMIT
 from domain.task import (
     BY_EVENT,
     Approved,
@@ -113,6 +115,8 @@ def decide(command: Command, task: Task) -> tuple[Draft, ...]:  # noqa: C901 - o
             return (_draft("task.noted", task, {"text": command.text}),)
         case Progress():
             return _progress(command, task)
+        case Resolve():
+            return _resolve(command, task)
         case Undo():
             return _undo(command, task)
         case _:
@@ -173,6 +177,7 @@ def _reject(command: Reject, task: Task) -> tuple[Draft, ...]:
 
 def _approve(command: Approve, task: Task) -> tuple[Draft, ...]:
     _require("task.approved", task)
+    _without_conflicts(task)
     submission = _same_submission(command.submission, task)
     if command.actor in (*task.card.holders, submission.by):
         raise Refusal(
@@ -192,6 +197,7 @@ def _approve(command: Approve, task: Task) -> tuple[Draft, ...]:
 
 def _begin_merge(command: BeginMerge, task: Task) -> tuple[Draft, ...]:
     _require("task.merging", task)
+    _without_conflicts(task)
     _same_submission(command.submission, task)
     return (_draft("task.merging", task, command.about),)
 
@@ -212,6 +218,7 @@ def _merge(command: Merge, task: Task) -> tuple[Draft, ...]:
         merge = task.merge
         payload = {"commit": merge.commit, "base": merge.base, "merge": merge.merge}
         return (_draft("task.merged", task, payload),)
+    _without_conflicts(task)
     submission = submission_of(task)
     commit, base = (submission.commit, (submission.code or {}).get("base")) if submission else (None, None)
     if commit and command.found != commit:
@@ -298,6 +305,36 @@ def _progress(command: Progress, task: Task) -> tuple[Draft, ...]:
     if command.percent is not None:
         payload["percent"] = command.percent
     return (_draft("task.progressed", task, payload),)
+
+
+def _resolve(command: Resolve, task: Task) -> tuple[Draft, ...]:
+    chosen = [_one_conflict(text, task) for text in command.events] or [*task.card.conflicts]
+    if not chosen:
+        return ()
+    payload = {"conflicts": list(dict.fromkeys(chosen))[:CONFLICTS_LIMIT], **_given(note=command.note)}
+    return (_draft("task.resolved", task, payload),)
+
+
+def _one_conflict(text: str, task: Task) -> str:
+    found = [event_id for event_id in task.card.conflicts if text and event_id.startswith(text)]
+    if len(found) == 1:
+        return found[0]
+    message = f"{text[:64]!r} is {'several conflicts' if found else 'no open conflict'} of {task.card.id}"
+    hint = f"`crewlog conflicts {task.card.id}` lists them."
+    raise Refusal("ambiguous" if found else "not-found", message, hint, task=task.card.id)
+
+
+def _without_conflicts(task: Task) -> None:
+    number = len(task.card.conflicts)
+    if number:
+        many = "conflicts that nobody" if number > 1 else "conflict that nobody"
+        raise Refusal(
+            "conflicts",
+            f"{task.card.id} has {number} {many} has settled: another clone went a different way",
+            f"Look: `crewlog conflicts {task.card.id}`; then `crewlog resolve {task.card.id}`.",
+            task=task.card.id,
+            conflicts=list(task.card.conflicts),
+        )
 
 
 def _undo(command: Undo, task: Task) -> tuple[Draft, ...]:

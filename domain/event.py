@@ -32,6 +32,10 @@ _HEX = frozenset("0123456789abcdef")
 Json = dict[str, Any]
 
 
+class IllegalEventError(Exception):
+    """An event that is not allowed in this state, or that acts on what is no longer current."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One immutable event. `line` holds the exact stored bytes; all else is read from them.

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from eventsourcing.persistence import (
     ApplicationRecorder,
@@ -22,14 +22,18 @@ from eventsourcing.persistence import (
     Notification,
 )
 
-from domain import agent, event, journal, mail, task
+from domain import agent, event, history, journal, mail, task
 from domain.blobs import check_in, preview
 from domain.draft import Draft
 from domain.event import PARENT_LIMIT, Event, Json
+from domain.history import UNKNOWN, Fold
 from domain.names import TASK_PREFIX, check_name, is_stored_address, task_id
 from domain.refusals import Refusal
 from domain.registry import BLOB_LIMIT, EVENT_TYPES, check_payload
-from domain.stores.tables import Executes, State, Tables
+from domain.stores.tables import PARAMETERS, Executes, State, Tables
+
+if TYPE_CHECKING:
+    from domain.intake import Inserted
 
 CHUNK = 1_000
 
@@ -74,22 +78,6 @@ class Engine(Protocol):
     def close(self) -> None:
         """Close the connections."""
         ...
-
-
-class Fold(Protocol):
-    """How the events of one kind of stream are folded; `domain.task` and `domain.agent` are such modules."""
-
-    FOLD: int
-
-    def evolve(self, state: Any, event: Event, /) -> Any:
-        """The state after the event."""
-
-    def dump(self, state: Any, /) -> bytes:
-        """The state as bytes."""
-        ...
-
-    def load(self, data: bytes, /) -> Any:
-        """The state from bytes."""
 
 
 FOLDS: dict[str, Fold] = {
@@ -348,19 +336,37 @@ class Log:
         return [_stored(row, arrived.get(row.id, 0)) for row in rows]
 
     def stream(self, stream: str, after: int = 0) -> list[Event]:
-        """The events of one stream, in order, behind a version."""
+        """The events of one stream, in the order in which they came, behind a version."""
         engine = self._checked("reader")
         with engine.refusing():
             rows = engine.application_recorder().select_events(stream, gt=after)
         return [event.parse(row.state) for row in rows]
+
+    def stream_until(self, stream: str, position: int) -> list[Event]:
+        """The events of one stream that stand in the log up to a position."""
+        events = self.stream(stream)
+        there = self._positions([item.id for item in events])
+        return [item for item in events if there.get(item.id, position + 1) <= position]
+
+    def _positions(self, ids: Sequence[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for begin in range(0, len(ids), PARAMETERS):
+            part = ids[begin : begin + PARAMETERS]
+            marks = ", ".join("?" * len(part))
+            found.update(self._select(f"SELECT id, position FROM event_id WHERE id IN ({marks})", part))  # noqa: S608 - our own marks
+        return found
+
+    def history(self, stream: str) -> history.History:
+        """A stream in the one order in which every clone folds it, and what became of each of its events."""
+        return history.fold(FOLDS[stream.partition("/")[0]], self.stream(stream))
 
     def state(self, stream: str) -> Any:
         """The folded state of a stream, or None where it has no event."""
         kind = FOLDS[stream.partition("/")[0]]
         rows = self._select("SELECT state, fold FROM stream_state WHERE stream = ?", (stream,))
         if rows and rows[0][1] == kind.FOLD:
-            return kind.load(bytes(rows[0][0]))
-        return _fold(kind, self.stream(stream))
+            return kind.load(bytes(rows[0][0])) if rows[0][0] is not None else None
+        return history.fold(kind, self.stream(stream)).state
 
     def find(self, prefix: str, limit: int = 20) -> list[str]:
         """The event ids that begin with the prefix (hex)."""
@@ -404,6 +410,13 @@ class Transaction:
         self._tables = tables
         self._fresh: dict[str, Event] = {}  # appended here; no reader can see them yet
 
+    def insert(self, events: Sequence[Event]) -> Inserted:
+        """Insert what is absent of events that another clone wrote and `event.check` let pass; any order will do."""
+        from domain.intake import Intake
+
+        arrived = max(self._log.clock(), self._tables.newest_arrival())
+        return Intake(self._tables, FOLDS, arrived).insert(events)
+
     def append(
         self,
         stream: str | None,
@@ -425,7 +438,10 @@ class Transaction:
         if stream is None:
             return self._append_new(actor, decide, retry, session)
         state = self._load(stream)
-        seen = Seen(stream, state, self._tables.state(stream).version, lambda: self._history(stream))
+        stored = self._tables.state(stream)
+        if stored.unknown:
+            raise _too_new(stream, stored.unknown)
+        seen = Seen(stream, state, stored.version, lambda: self._history(stream))
         return self._store(seen, actor, decide(seen), retry.key if retry else "", session)
 
     def prune(self, stream: str, before: int, actor: str) -> list[Written]:
@@ -484,18 +500,25 @@ class Transaction:
         return Written((found,), self._load(found.stream), replayed=True)
 
     def _history(self, stream: str) -> list[Event]:
-        return self._log.stream(stream) + [item for item in self._fresh.values() if item.stream == stream]
+        return [event.parse(line) for line in self._tables.lines(stream)]
 
     def _load(self, stream: str) -> Any:
         kind = FOLDS[stream.partition("/")[0]]
         stored = self._tables.state(stream)
-        if stored.data is None:
+        if not stored.version:
             return None
         if stored.fold == kind.FOLD:
-            return kind.load(stored.data)
-        state = _fold(kind, self._log.stream(stream))
-        self._tables.put_state(stream, State(stored.version, kind.dump(state), kind.FOLD))
-        return state
+            return kind.load(stored.data) if stored.data is not None else None
+        return self._refold(stream, stored.version)
+
+    def _refold(self, stream: str, version: int) -> Any:
+        """Fold the stream from its beginning: by an older rule it was folded otherwise, or it has several heads."""
+        kind = FOLDS[stream.partition("/")[0]]
+        folded = history.fold(kind, self._history(stream))
+        unknown = sum(became == UNKNOWN for became in folded.dispositions.values())
+        data = kind.dump(folded.state) if folded.state is not None else None
+        self._tables.put_state(stream, State(version, data, kind.FOLD, unknown))
+        return folded.state
 
     def _store(
         self, seen: Seen, actor: str, drafts: Sequence[Draft], key: str, session: str | None
@@ -512,7 +535,9 @@ class Transaction:
             self._tables.append(sealed, version, arrived)
             self._fresh[sealed.id] = sealed
             events.append(sealed)
-        if events:
+        if events and len(self._tables.heads(seen.stream)) > 1:
+            state = self._refold(seen.stream, version)
+        elif events:
             self._tables.put_state(seen.stream, State(version, kind.dump(state), kind.FOLD))
         return Written(tuple(events), state)
 
@@ -549,11 +574,11 @@ class Transaction:
         return sealed
 
 
-def _fold(kind: Fold, events: Sequence[Event]) -> Any:
-    state = None
-    for item in events:
-        state = kind.evolve(state, item)
-    return state
+def _too_new(stream: str, unknown: int) -> Refusal:
+    message = (
+        f"{stream} holds {unknown} event{'s' if unknown > 1 else ''} that this version does not understand"
+    )
+    return Refusal("unknown-type", message, "Upgrade crewlog: pip install -U crewlog", stream=stream)
 
 
 def _stored(row: Notification, arrived: int) -> Stored:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import orjson
 
 from domain.draft import Draft
-from domain.event import Event, Json
+from domain.event import Event, IllegalEventError, Json
 from domain.refusals import Refusal
 
-FOLD = 1
+FOLD = 2
 GROUPS = ("*", "#")
 MESSAGE_PREFIX = "m-"
 
@@ -110,6 +110,8 @@ def _addressed(name: str, message: Message) -> None:
 def evolve(message: Message | None, event: Event) -> Message:
     """The message after an event of its stream."""
     payload = event.payload
+    if (message is None) != (event.type == "mail.sent"):
+        raise IllegalEventError(event.id)
     if message is None:
         return Message(
             id=event.subject,

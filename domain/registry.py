@@ -21,6 +21,7 @@ LINKS_LIMIT = 64
 BRANCH_LIMIT = 255
 PATHS_LIMIT = 64
 PATH_LIMIT = 1_024
+CONFLICTS_LIMIT = 128  # as many as fit into a line
 PRIORITY_LAST = 9
 PRIORITY_DEFAULT = 2
 PREVIEW = 480
@@ -294,6 +295,15 @@ TASK_TYPES = (
         ("claim",),
         "the holder",
     ),
+    EventType(
+        "task.resolved",
+        "task",
+        "Somebody dealt with what two clones did to the task at once.",
+        (
+            Field("conflicts", "events", CONFLICTS_LIMIT, "the events that are settled", required=True),
+            Field("note", "text", BLOB_LIMIT, "how"),
+        ),
+    ),
 )
 
 _CHANNEL = Field("channel", "name", 64, "the channel, without its sign", required=True)
@@ -442,7 +452,7 @@ def _problem(field: Field, value: object) -> str:
     if field.kind == "object":
         small = isinstance(value, dict) and len(cast("Json", value)) <= field.limit
         return "" if small else f"must be an object of at most {field.limit} members"
-    if field.kind in ("labels", "tasks", "paths"):
+    if field.kind in ("labels", "tasks", "paths", "events"):
         return _list_problem(field, value)
     if field.kind == "text" and isinstance(value, dict):
         return "" if is_blob(cast("Json", value)) else "is no blob reference"
@@ -475,6 +485,8 @@ def _list_problem(field: Field, value: object) -> str:
         return f"has {len(items)} members; the limit is {field.limit}"
     if field.kind == "tasks" and not all(isinstance(item, str) and is_task_id(item) for item in items):
         return "must hold task ids"
+    if field.kind == "events":
+        return "" if all(is_id(item) for item in items) else "must hold whole event ids"
     longest = PATH_LIMIT if field.kind == "paths" else LABEL_LIMIT
     if not all(isinstance(item, str) and 0 < len(item) <= longest for item in items):
         return f"must hold texts of 1 to {longest} characters"

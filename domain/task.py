@@ -11,16 +11,18 @@ from typing import Any, ClassVar, NamedTuple
 
 import orjson
 
-from domain.event import Event, Json
+from domain.event import Event, IllegalEventError, Json
 from domain.registry import PRIORITY_DEFAULT
 
-FOLD = 2
+FOLD = 3
 
 ASSIGNED, WORKING, IN_REVIEW, APPROVED = "ASSIGNED", "WORKING", "IN_REVIEW", "APPROVED"
 MERGING, COMPLETED, CANCELLED, FAILED = "MERGING", "COMPLETED", "CANCELLED", "FAILED"
 STATES = (ASSIGNED, WORKING, IN_REVIEW, APPROVED, MERGING, COMPLETED, CANCELLED, FAILED)
 ANY = frozenset(STATES)
 OPEN = ANY - {COMPLETED, CANCELLED}
+# Where clones went different ways, the state that stands further right wins (domain.history).
+PROGRESS = (ASSIGNED, WORKING, FAILED, IN_REVIEW, APPROVED, CANCELLED, MERGING, COMPLETED)
 
 # Branches that are made for claims.
 BRANCHES = "crew/"
@@ -33,7 +35,10 @@ Text = str | Json
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What is true of a task whatever its state. Times are event times."""
+    """What is true of a task whatever its state. Times are event times.
+
+    `conflicts` are the events that another clone's history left no room for, and that nobody has resolved yet.
+    """
 
     id: str
     title: str
@@ -52,6 +57,7 @@ class Card:
     holders: tuple[str, ...]
     notes: int
     progress: Json | None
+    conflicts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,12 +337,9 @@ TRANSITIONS = (
         "cleanup (abandoned)", "task.cleaned", ANY, "the same", "", "remove a branch that was given up"
     ),
     Transition("progress", "task.progressed", frozenset({WORKING}), "the same", "claim", "say how far it is"),
+    Transition("resolve", "task.resolved", ANY, "the same", "", "say that conflicts were dealt with"),
 )
 BY_EVENT = {row.event: row for row in TRANSITIONS}
-
-
-class IllegalEventError(Exception):
-    """An event that the table does not allow in this state, or that acts on what is no longer current."""
 
 
 def claim_of(task: Task) -> Claim | None:
@@ -370,6 +373,16 @@ def current(task: Task, what: str) -> str:
     return holding.id if holding else ""
 
 
+def progress(task: Task) -> int:
+    """How far the task is: of two histories the one that is further wins."""
+    return PROGRESS.index(task.state)
+
+
+def conflicted(task: Task, event: Event) -> Task:
+    """The task with one more event that could not be applied to it."""
+    return replace(task, card=replace(task.card, conflicts=(*task.card.conflicts, event.id)))
+
+
 def legal_commands(state: str) -> list[str]:
     """The commands that the table allows in this state."""
     return [row.command for row in TRANSITIONS if state in row.states and "(" not in row.command]
@@ -391,7 +404,7 @@ def evolve(task: Task | None, event: Event) -> Task:
 
 
 def _next(task: Task, event: Event) -> Task:  # noqa: C901 - one case an event
-    card = replace(task.card, updated=event.ts)
+    card = replace(task.card, updated=max(task.card.updated, event.ts))
     payload = event.payload
     match event.type, task:
         case "task.started", Assigned():
@@ -436,6 +449,9 @@ def _next(task: Task, event: Event) -> Task:  # noqa: C901 - one case an event
             return replace(task, card=replace(card, notes=card.notes + 1))
         case "task.cleaned", _:
             return replace(task, card=card)
+        case "task.resolved", _:
+            left = tuple(event_id for event_id in card.conflicts if event_id not in payload["conflicts"])
+            return replace(task, card=replace(card, conflicts=left))
         case "task.progressed", _:
             return replace(task, card=replace(card, progress={**payload, "at": event.ts}))
         case _:
@@ -545,7 +561,7 @@ _PARTS: dict[str, type[Any]] = {
     "setback": Setback,
     "end": End,
 }
-_TUPLES = ("labels", "after", "holders")
+_TUPLES = ("labels", "after", "holders", "conflicts")
 
 
 def dump(task: Task) -> bytes:

@@ -17,7 +17,7 @@ from domain.agent import ProcessState, Signs, Standing, tells, verdict
 from domain.event import Event, Json, parse_time
 from domain.process import Process
 from projections import tasks
-from projections.handler import Table, View
+from projections.handler import Context, Table, View
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -71,8 +71,8 @@ def _create_agents(database: Database) -> None:
 
 
 class _Handler:
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, context: Context) -> None:
+        self._connection = context.connection
         self._rows: dict[str, Row] = {}
 
     def held(self) -> int:

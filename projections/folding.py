@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from domain import agent, task
 from domain.event import stated_id
 from projections import agents, mail, notices, tasks
-from projections.handler import Handler, Table
+from projections.handler import Context, Handler, Table
 
 if TYPE_CHECKING:
     from domain.log import Log, Stored
@@ -102,7 +102,7 @@ def fold_chunk(connection: sqlite3.Connection, log: Log, limit: int) -> int:
         mark = checkpoint(connection)
         events, pulses = log.read(mark.position, limit), log.pulses(mark.pulses, limit)
         if events or pulses:
-            handlers = _handlers(connection)
+            handlers = _handlers(connection, log)
             _apply(handlers, events, pulses)
             _flush(handlers)
             _move(connection, _moved(mark, events, pulses))
@@ -114,7 +114,7 @@ def fold_all(
 ) -> Checkpoint:
     """Fold everything up to `until`, in one transaction that writes final rows in bulk."""
     with transaction(connection), _no_collector():
-        mark, handlers = checkpoint(connection), _handlers(connection)
+        mark, handlers = checkpoint(connection), _handlers(connection, log)
         while mark.position < until.position or mark.pulses < until.pulses:
             events = log.read(mark.position, min(limit, until.position - mark.position))
             pulses = [row for row in log.pulses(mark.pulses, limit) if row.position <= until.pulses]
@@ -141,8 +141,9 @@ def everything(log: Log) -> Checkpoint:
     return Checkpoint(position=log.position(), pulses=pulses)
 
 
-def _handlers(connection: sqlite3.Connection) -> list[Handler]:
-    return [view.handler(connection) for view in VIEWS]
+def _handlers(connection: sqlite3.Connection, log: Log) -> list[Handler]:
+    context = Context(connection, log, set())
+    return [view.handler(context) for view in VIEWS]
 
 
 def _apply(handlers: list[Handler], events: Sequence[Stored], pulses: Sequence[Stored]) -> None:

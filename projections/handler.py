@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from domain.log import Stored
+    from domain.log import Log, Stored
+
+
+class Context(NamedTuple):
+    """What handlers share: the tables, the log, and the events (ids) that did not simply follow their stream's head.
+
+    The tasks' handler comes first and fills `forks`: where an event forked its stream, the stream's state is no longer
+    what the next event makes of the last state, and is folded from the log (`domain.history`).
+    """
+
+    connection: sqlite3.Connection
+    log: Log
+    forks: set[str]
 
 
 class Handler(Protocol):
@@ -46,4 +58,4 @@ class View(NamedTuple):
     name: str
     tables: tuple[Table, ...]
     migrations: tuple[Callable[[Database], None], ...]
-    handler: Callable[[sqlite3.Connection], Handler]
+    handler: Callable[[Context], Handler]

@@ -17,7 +17,7 @@ import orjson
 
 from domain.event import VERSION, Event
 from domain.registry import is_blob
-from projections.handler import Table, View
+from projections.handler import Context, Table, View
 from projections.mail_pages import (
     CHANNEL,
     EVERYBODY,
@@ -209,8 +209,8 @@ class _Loaded(dict[tuple[Any, ...], "Row | None"]):
 
 
 class _Handler:
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, context: Context) -> None:
+        self._connection = context.connection
         self._begin()
 
     def _begin(self) -> None:

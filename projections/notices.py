@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import orjson
 
+from domain import task
 from domain.blobs import preview
 from domain.event import Event
-from projections.handler import Table, View
+from domain.history import Fold, fold
+from domain.task import claim_of
+from projections.handler import Context, Table, View
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from domain.log import Stored
 
 REASON = 120
+UNCERTAIN = "?"  # no name: histories met, and nobody has asked since who won
 _TAKING = frozenset({"task.started", "task.resumed"})
 # News also for the name that did it: from another session, or by a command that meant well.
 _NEWS_TO_ONESELF = frozenset({"task.resumed", "task.expired", "task.merge-failed"})
@@ -38,8 +42,10 @@ def _create_notices(database: Database) -> None:
 
 
 class _Handler:
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, context: Context) -> None:
+        self._connection = context.connection
+        self._log = context.log
+        self._forks = context.forks
         self._holders: dict[str, str | None] = {}
         self._notices: list[tuple[int, str, str, str]] = []
 
@@ -54,12 +60,24 @@ class _Handler:
         self._load({stored.event.subject for stored in mine})
         for stored in mine:
             event = stored.event
-            holder = self._holders[event.subject]
+            if event.id in self._forks:
+                self._holders[event.subject] = UNCERTAIN
+                continue
+            holder = self._holder(stored)
             for name, text in _told(event, holder):
                 # Two names may share a session, a name two sessions: only what one did oneself is no news.
                 own_session = event.session if name == event.sender else ""
                 self._notices.append((stored.position, name, own_session, text))
             self._holders[event.subject] = _holder_after(event, holder)
+
+    def _holder(self, stored: Stored) -> str | None:
+        """Who held the task before the event; where histories met, the log's one order says it."""
+        task_id = stored.event.subject
+        if self._holders[task_id] == UNCERTAIN:
+            events = self._log.stream_until(stored.event.stream, stored.position - 1)
+            claim = claim_of(fold(cast("Fold", task), events).state)
+            self._holders[task_id] = claim.holder if claim else None
+        return self._holders[task_id]
 
     def _load(self, tasks: set[str]) -> None:
         missing = [task for task in tasks if task not in self._holders]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
 from domain import task as machine
 from domain.event import VERSION, Event
+from domain.history import Fold, fold, is_known, step
 from domain.registry import EVENT_TYPES
-from domain.task import ASSIGNED, COMPLETED, IllegalEventError, Task, claim_of
-from projections.handler import Table, View
+from domain.task import ASSIGNED, COMPLETED, Task, claim_of
+from projections.handler import Context, Table, View
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from domain.log import Stored
 
 HOLD = "hold"
+KIND = cast("Fold", machine)
 
 # --- tables ------------------------------------------------------------------------------------------------------
 
@@ -47,6 +48,7 @@ def _create_tasks(database: Database) -> None:
             "hold": int,
             "blockers": int,  # how many tasks it waits for: not COMPLETED, or not known here
             "position": int,
+            "heads": str,  # of its events, those that no other one follows
             "data": bytes,
         },
         pk="id",
@@ -60,6 +62,7 @@ def _create_tasks(database: Database) -> None:
             "updated",
             "labels",
             "position",
+            "heads",
             "data",
         },
     )
@@ -91,6 +94,10 @@ def _create_around_tasks(database: Database) -> None:
     database.table("counts").create(
         {"facet": str, "value": str, "state": str, "n": int}, pk=("facet", "value", "state"), not_null={"n"}
     )
+    conflicts = database.table("conflicts")
+    conflicts.create({"task": str, "event": str}, pk=("task", "event"))
+    unfolded = database.table("unfolded")  # streams whose events make no task yet
+    unfolded.create({"task": str, "heads": str}, pk="task", not_null={"heads"})
     database.table("skipped").create(
         {"position": int, "stream": str, "event": str, "reason": str}, pk="position"
     )
@@ -98,6 +105,7 @@ def _create_around_tasks(database: Database) -> None:
 
 # --- handler -----------------------------------------------------------------------------------------------------
 
+_ANYTHING = "SELECT (SELECT max(rowid) FROM tasks), (SELECT max(rowid) FROM unfolded)"
 Facet = tuple[str, str, str]
 
 
@@ -121,25 +129,49 @@ def _label_rows(task: Task) -> set[LabelRow]:
     return {(label, task.state, card.priority, card.created, card.id) for label in card.labels}
 
 
+def _conflict_rows(task: Task) -> set[tuple[str, str]]:
+    return {(task.card.id, event_id) for event_id in task.card.conflicts}
+
+
 class _Held:
     """A task in memory: as it is now, and as the tables have it (`before` None: not there)."""
 
-    __slots__ = ("before", "blockers", "blockers_before", "position", "task")
+    __slots__ = ("before", "blockers", "blockers_before", "forked", "heads", "moved", "position", "task")
 
-    def __init__(self, before: Task | None, blockers: int, position: int) -> None:
+    def __init__(
+        self, before: Task | None, blockers: int, position: int, heads: tuple[str, ...] = ()
+    ) -> None:
         self.before = before
         self.blockers_before = blockers
         self.task = before
         self.blockers = blockers
         self.position = position
+        self.heads = heads
+        self.moved = False  # since it was loaded: there are new events
+        self.forked = False  # since it was loaded: the task must be folded from the log
+
+    def follow(self, event: Event) -> bool:
+        """Move the heads; False where the event is not simply the next one."""
+        self.moved = True
+        linear = event.parents == self.heads
+        self.heads = (
+            (event.id,)
+            if linear
+            else tuple(sorted({event.id, *(head for head in self.heads if head not in event.parents)}))
+        )
+        self.forked = self.forked or not linear
+        return linear
 
 
 class _Handler:
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, context: Context) -> None:
+        connection = context.connection
         self._connection = connection
+        self._log = context.log
+        self._forks = context.forks
         self._tasks: dict[str, _Held] = {}
         self._skipped: list[tuple[int, str, str, str]] = []
-        self._fresh = connection.execute("SELECT max(rowid) FROM tasks").fetchone()[0] is None
+        self._fresh = not any(connection.execute(_ANYTHING).fetchone())
 
     def held(self) -> int:
         return len(self._tasks)
@@ -153,13 +185,14 @@ class _Handler:
             self._skip_unknown(events)
         self._load({task_id for _, task_id in mine})
         for stored, task_id in mine:
-            held = self._tasks[task_id]
-            try:
-                held.task = _evolve(held.task, stored.event)
-            except _SkippedError as skipped:
-                self._skip(stored, str(skipped))
-            else:
-                held.position = stored.position
+            held, event = self._tasks[task_id], stored.event
+            held.position = stored.position
+            if not held.follow(event):
+                self._forks.add(event.id)
+            if not is_known(event):
+                self._skip(stored, "newer version" if event.v > VERSION else "unknown type")
+            elif not held.forked:
+                held.task = step(KIND, held.task, event)[0]
 
     def _skip_unknown(self, events: Sequence[Stored]) -> None:
         for stored in events:
@@ -175,16 +208,31 @@ class _Handler:
             self._tasks[task_id] = _Held(None, 0, 0)
         if self._fresh or not missing:
             return
-        statement = "SELECT tasks.id, tasks.data, tasks.blockers, tasks.position FROM json_each(?) wanted CROSS JOIN tasks ON tasks.id = wanted.value"
-        for task_id, data, blockers, position in self._connection.execute(statement, (_json(missing),)):
-            self._tasks[task_id] = _Held(machine.load(data), blockers, position)
+        statement = (
+            "SELECT tasks.id, tasks.data, tasks.blockers, tasks.position, tasks.heads"
+            " FROM json_each(?) wanted CROSS JOIN tasks ON tasks.id = wanted.value"
+        )
+        run, wanted = self._connection.execute, (_json(missing),)
+        for task_id, data, blockers, position, heads in run(statement, wanted):
+            self._tasks[task_id] = _Held(machine.load(data), blockers, position, tuple(heads.split()))
+        statement = "SELECT task, heads FROM unfolded WHERE task IN (SELECT value FROM json_each(?))"
+        for task_id, heads in run(statement, wanted):
+            self._tasks[task_id] = _Held(None, 0, 0, tuple(heads.split()))
+
+    def _fold_forked(self) -> None:
+        for task_id, held in self._tasks.items():
+            if held.forked:
+                events = self._log.stream_until(f"task/{task_id}", held.position)
+                held.task = fold(KIND, events).state
 
     def flush(self) -> None:
         """Write the final rows: links first, since they say whose blockers must be counted again."""
+        self._fold_forked()
         self._write_links()
         self._count_blockers()
         changed = [held for held in self._tasks.values() if _is_changed(held)]
         self._write_labels(changed)
+        self._write_conflicts(changed)
         self._write_counts(changed)
         self._write_tasks(changed)
         self._many("INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?)", self._skipped)
@@ -238,6 +286,17 @@ class _Handler:
         self._many(f"DELETE FROM task_labels WHERE {where}", gone)  # noqa: S608
         self._many("INSERT INTO task_labels VALUES (?, ?, ?, ?, ?)", sorted(new))
 
+    def _write_conflicts(self, changed: list[_Held]) -> None:
+        gone: list[tuple[str, str]] = []
+        new: list[tuple[str, str]] = []
+        for held in changed:
+            before = _conflict_rows(held.before) if held.before else set[tuple[str, str]]()
+            now = _conflict_rows(held.task) if held.task else set[tuple[str, str]]()
+            gone += before - now
+            new += now - before
+        self._many("DELETE FROM conflicts WHERE task = ? AND event = ?", gone)
+        self._many("INSERT INTO conflicts VALUES (?, ?)", sorted(new))
+
     def _write_counts(self, changed: list[_Held]) -> None:
         change: Counter[Facet] = Counter()
         for held in changed:
@@ -256,23 +315,13 @@ class _Handler:
 
     def _write_tasks(self, changed: list[_Held]) -> None:
         rows = [_row(held.task, held) for held in changed if held.task]
-        self._many(f"INSERT OR REPLACE INTO tasks VALUES ({', '.join('?' * 19)})", rows)  # noqa: S608
-
-
-class _SkippedError(Exception):
-    """Why an event is left out of the fold."""
-
-
-def _evolve(task: Task | None, event: Event) -> Task:
-    """The task after the event; raises _SkippedError, since one bad event must not stop all views for ever."""
-    if event.v > VERSION:
-        raise _SkippedError("newer version")
-    try:
-        return machine.evolve(task, event)
-    except IllegalEventError as error:
-        raise _SkippedError("illegal" if event.type in EVENT_TYPES else "unknown type") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise _SkippedError(f"unreadable: {error!r}"[:200]) from error
+        made = [(held.task.card.id,) for held in changed if held.task and held.before is None]
+        self._many("DELETE FROM unfolded WHERE task = ?", made)
+        unmade = [
+            (key, " ".join(held.heads)) for key, held in self._tasks.items() if held.moved and not held.task
+        ]
+        self._many("INSERT OR REPLACE INTO unfolded VALUES (?, ?)", unmade)
+        self._many(f"INSERT OR REPLACE INTO tasks VALUES ({', '.join('?' * 20)})", rows)  # noqa: S608
 
 
 def _is_done(task: Task | None) -> bool:
@@ -280,7 +329,7 @@ def _is_done(task: Task | None) -> bool:
 
 
 def _is_changed(held: _Held) -> bool:
-    return held.task is not held.before or held.blockers != held.blockers_before
+    return held.moved or held.blockers != held.blockers_before
 
 
 def _row(task: Task, held: _Held) -> tuple[Any, ...]:
@@ -305,6 +354,7 @@ def _row(task: Task, held: _Held) -> tuple[Any, ...]:
         int(HOLD in card.labels),
         held.blockers,
         held.position,
+        " ".join(held.heads),
         machine.dump(task),
     )
 
@@ -319,6 +369,8 @@ VIEW = View(
         Table("tasks", "id"),
         Table("task_labels", "label, state, priority, created, task"),
         Table("links", "task, blocker"),
+        Table("conflicts", "task, event"),
+        Table("unfolded", "task"),
         Table("counts", "facet, value, state"),
         Table("skipped", "position"),
     ),

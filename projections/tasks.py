@@ -137,7 +137,7 @@ def full(connection: sqlite3.Connection, task_id: str) -> Row:
         "merge": parts.get("merge"),
         "setback": parts.get("setback"),
         "end": _end(parts),
-        "conflicts": 0,
+        "conflicts": len(card.conflicts),
         "notes": card.notes,
         "progress": card.progress,
     }

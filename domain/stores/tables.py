@@ -16,11 +16,18 @@ from domain.event import Event
 DDL = (
     "CREATE TABLE chain (replica TEXT PRIMARY KEY, seq BIGINT NOT NULL, id TEXT NOT NULL)",
     "CREATE TABLE stream_heads (stream TEXT NOT NULL, id TEXT NOT NULL, ts TEXT NOT NULL, PRIMARY KEY (stream, id))",
-    "CREATE TABLE stream_state (stream TEXT PRIMARY KEY, version BIGINT NOT NULL, state {bytes}, fold INTEGER NOT NULL)",
+    (
+        "CREATE TABLE stream_state (stream TEXT PRIMARY KEY, version BIGINT NOT NULL, state {bytes},"
+        " fold INTEGER NOT NULL, unknown BIGINT NOT NULL)"
+    ),
     "CREATE TABLE event_id (id TEXT PRIMARY KEY, position BIGINT NOT NULL UNIQUE, arrived BIGINT NOT NULL)",
     "CREATE TABLE keys (actor TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (actor, key))",
     "CREATE TABLE blobs (sha256 TEXT PRIMARY KEY, size BIGINT NOT NULL, media_type TEXT NOT NULL, data {bytes} NOT NULL)",
+    "CREATE TABLE pending (id TEXT PRIMARY KEY, missing TEXT NOT NULL, state {bytes} NOT NULL)",
+    "CREATE INDEX pending_by_missing ON pending (missing)",
 )
+# How many `?` a statement gets at most: SQLite before 3.32 takes 999.
+PARAMETERS = 500
 
 
 class Executes(Protocol):
@@ -51,11 +58,15 @@ class Head(NamedTuple):
 
 
 class State(NamedTuple):
-    """A stream as last folded: `version` counts its events; `data` is None before the first one."""
+    """A stream as last folded: `version` counts its events; `data` is None before the first one.
+
+    `unknown` counts the events that this version could not read.
+    """
 
     version: int
     data: bytes | None
     fold: int
+    unknown: int = 0
 
 
 class Tables:
@@ -81,10 +92,50 @@ class Tables:
 
     def state(self, stream: str) -> State:
         """The folded state of the stream."""
-        row = self._one("SELECT version, state, fold FROM stream_state WHERE stream = ?", stream)
-        return (
-            State(row[0], bytes(row[1]) if row[1] is not None else None, row[2]) if row else State(0, None, 0)
+        row = self._one("SELECT version, state, fold, unknown FROM stream_state WHERE stream = ?", stream)
+        if row is None:
+            return State(0, None, 0)
+        return State(row[0], bytes(row[1]) if row[1] is not None else None, row[2], row[3])
+
+    def lines(self, stream: str) -> list[bytes]:
+        """The events of the stream, also those of this transaction, in the order in which they came."""
+        self._cursor.execute(
+            "SELECT state FROM stored_events WHERE originator_id = ? ORDER BY originator_version", (stream,)
         )
+        return [bytes(row[0]) for row in self._cursor.fetchall()]
+
+    def known(self, ids: Sequence[str]) -> set[str]:
+        """Those of the event ids that are in the log."""
+        return self._among("SELECT id FROM event_id WHERE id IN", ids)
+
+    def known_pending(self, ids: Sequence[str]) -> set[str]:
+        """Those of the event ids that are here and wait for a parent."""
+        return self._among("SELECT id FROM pending WHERE id IN", ids)
+
+    def _among(self, statement: str, ids: Sequence[str]) -> set[str]:
+        found: set[str] = set()
+        for begin in range(0, len(ids), PARAMETERS):
+            part = ids[begin : begin + PARAMETERS]
+            self._cursor.execute(f"{statement} ({', '.join('?' * len(part))})", part)
+            found.update(row[0] for row in self._cursor.fetchall())
+        return found
+
+    def put_pending(self, event: Event, missing: str) -> None:
+        """Keep an event until this parent of it is here."""
+        statement = "INSERT INTO pending (id, missing, state) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        self._cursor.execute(statement, (event.id, missing, event.line))
+
+    def take_pending(self, parent: str) -> list[bytes]:
+        """The events that waited for this parent; they wait no more."""
+        self._cursor.execute("SELECT state FROM pending WHERE missing = ? ORDER BY id", (parent,))
+        found = [bytes(row[0]) for row in self._cursor.fetchall()]
+        if found:
+            self._cursor.execute("DELETE FROM pending WHERE missing = ?", (parent,))
+        return found
+
+    def pending(self) -> int:
+        """How many events wait for a parent."""
+        return int(self._one("SELECT COUNT(*) FROM pending")[0])
 
     def key(self, actor: str, key: str) -> str:
         """The id of the event that the actor's idempotency key belongs to, or ""."""
@@ -115,15 +166,38 @@ class Tables:
         run = self._cursor.execute
         run("INSERT INTO event_id (id, position, arrived) VALUES (?, ?, ?)", (event.id, position, arrived))
         run("INSERT INTO keys (actor, key, id) VALUES (?, ?, ?)", (event.sender, event.key, event.id))
+        self._move(event)
+        return position
+
+    def insert(self, events: Sequence[tuple[Event, int]], arrived: int) -> None:
+        """Store events of other clones, each with its version in its stream, in this order.
+
+        A key that was used here keeps its first event: another clone may have used the same one.
+        """
+        rows = [StoredEvent(event.stream, version, event.type, event.line) for event, version in events]
+        run = self._cursor.execute
+        for position, (event, _) in zip(self._insert(rows), events, strict=True):
+            run(
+                "INSERT INTO event_id (id, position, arrived) VALUES (?, ?, ?)", (event.id, position, arrived)
+            )
+            if event.key:
+                run(
+                    "INSERT INTO keys (actor, key, id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                    (event.sender, event.key, event.id),
+                )
+            self._move(event)
+
+    def _move(self, event: Event) -> None:
+        """Move the end of the replica's chain and the heads of the stream."""
+        run = self._cursor.execute
         run(
-            "INSERT INTO chain (replica, seq, id) VALUES (?, ?, ?)"
-            " ON CONFLICT (replica) DO UPDATE SET seq = excluded.seq, id = excluded.id",
+            "INSERT INTO chain (replica, seq, id) VALUES (?, ?, ?) ON CONFLICT (replica)"
+            " DO UPDATE SET seq = excluded.seq, id = excluded.id WHERE excluded.seq > chain.seq",
             (event.replica, event.seq, event.id),
         )
         for parent in event.parents:
             run("DELETE FROM stream_heads WHERE stream = ? AND id = ?", (event.stream, parent))
         run("INSERT INTO stream_heads (stream, id, ts) VALUES (?, ?, ?)", (event.stream, event.id, event.ts))
-        return position
 
     def add_pulse(self, pulse: Event) -> None:
         """Store the sealed pulse as the next one of its name."""
@@ -148,7 +222,8 @@ class Tables:
     def put_state(self, stream: str, state: State) -> None:
         """Keep the folded state of the stream."""
         self._cursor.execute(
-            "INSERT INTO stream_state (stream, version, state, fold) VALUES (?, ?, ?, ?) ON CONFLICT (stream)"
-            " DO UPDATE SET version = excluded.version, state = excluded.state, fold = excluded.fold",
-            (stream, state.version, state.data, state.fold),
+            "INSERT INTO stream_state (stream, version, state, fold, unknown) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (stream) DO UPDATE SET version = excluded.version, state = excluded.state,"
+            " fold = excluded.fold, unknown = excluded.unknown",
+            (stream, *state),
         )

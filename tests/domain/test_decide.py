@@ -610,6 +610,7 @@ UNDONE_BY_NOTHING: dict[str, tuple[str, Callable[[Stream], Command]]] = {
     "task.merge-failed": (task.APPROVED, COMMANDS["merge (failed)"]),
     "task.merge-failed after a merging": (task.MERGING, COMMANDS["merge (failed)"]),
     "task.cleaned": (task.FAILED, COMMANDS["cleanup (abandoned)"]),
+    "task.resolved": (task.WORKING, COMMANDS["resolve"]),
     "task.cancelled while held": (task.WORKING, lambda _: Cancel(ZOE)),
     "task.cancelled in review": (task.IN_REVIEW, lambda _: Cancel(ZOE)),
     "task.cancelled after a failure": (task.FAILED, lambda _: Cancel(ZOE)),

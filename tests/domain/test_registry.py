@@ -9,6 +9,7 @@ from domain.event import Json
 from domain.names import is_name
 from domain.refusals import Refusal
 from domain.registry import (
+    CONFLICTS_LIMIT,
     EVENT_TYPES,
     LABELS_LIMIT,
     LINKS_LIMIT,
@@ -37,6 +38,7 @@ GOOD: dict[str, list[Any]] = {
     "tasks": [[], ["t-abcdefgh"], ["t-abcdefgh"] * LINKS_LIMIT],
     "commit": ["0" * 40, "0123456789abcdef" * 4],
     "paths": [[], ["src/größe x.py"], ["x" * PATH_LIMIT], ["x"] * PATHS_LIMIT],
+    "events": [["a" * 64], ["a" * 64] * CONFLICTS_LIMIT],
 }
 BAD: dict[str, list[Any]] = {
     "line": [1, None, [], {}, "a\nb", "a\x00", "\x7f", "\x1b[31m", "a\x85b", "a\u2028b", "a\u2029b", " ", ""],
@@ -49,6 +51,7 @@ BAD: dict[str, list[Any]] = {
     "labels": [None, "x", {}, [1], [""], ["x" * 65], ["x"] * (LABELS_LIMIT + 1)],
     "commit": [1, None, [], "", "HEAD", "--all", "a" * 39, "g" * 40, "A" * 40, "a" * 41, "a" * 40 + "^"],
     "paths": [None, "x", {}, [1], [""], ["x" * (PATH_LIMIT + 1)], ["x"] * (PATHS_LIMIT + 1)],
+    "events": [None, "a" * 64, [1], [""], ["a" * 63], ["A" * 64], ["a" * 64] * (CONFLICTS_LIMIT + 1)],
     "tasks": [None, "t-abcdefgh", [1], [""], ["../x"], ["fix-login"], ["t-abcdefgh"] * (LINKS_LIMIT + 1)],
 }
 

@@ -25,6 +25,7 @@ from domain.commands import (
     Progress,
     Reject,
     Release,
+    Resolve,
     Resume,
     Retry,
     Start,
@@ -207,6 +208,10 @@ class Crew(RuleBasedStateMachine):
     @rule(actor=ACTORS, data=st.data(), percent=st.none() | st.integers(0, 100))
     def progress(self, actor: str, data: st.DataObject, percent: int | None) -> None:
         self.attempt(Progress(actor, self.some_claim(data), "half of it", percent))
+
+    @rule(actor=ACTORS)
+    def resolve(self, actor: str) -> None:
+        self.attempt(Resolve(actor))
 
     @rule(actor=ACTORS)
     def undo(self, actor: str) -> None:

@@ -34,7 +34,7 @@ from domain.commands import (
 )
 from domain.decide import decide, spawn
 from domain.draft import Draft
-from domain.event import Event
+from domain.event import Event, IllegalEventError
 from domain.log import Log, Transaction
 from domain.refusals import Refusal
 from domain.task import Task, claim_of, current
@@ -224,6 +224,7 @@ class Pot:
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
         self._states: dict[str, Task] = {}
+        self._told: dict[str, list[str]] = {}
         self._number = 0
         self.version = 1
 
@@ -266,14 +267,23 @@ class Pot:
                 "stream": f"{kind}/{subject}",
                 "payload": payload,
                 "on": self._on(drop),
+                "parents": self._parents(f"{kind}/{subject}", drop),
                 "key": str(self._number),
                 "replica": "r-soup",
                 "seq": self._number,
             }
         )
-        with suppress(task.IllegalEventError, KeyError):
+        self._told.setdefault(sealed.stream, []).append(sealed.id)
+        with suppress(IllegalEventError, KeyError):
             self._states[drop.stream] = task.evolve(self._states.get(drop.stream), sealed)
         return sealed
+
+    def _parents(self, stream: str, drop: Drop) -> list[str]:
+        """Mostly the last event of the stream; now and then an older one, several, or none."""
+        told, chance = self._told.setdefault(stream, []), random.Random(drop.way)
+        if not told or chance.random() < 0.1:
+            return []
+        return told[-1:] if chance.random() < 0.6 else sorted({chance.choice(told) for _ in range(2)})
 
     def _on(self, drop: Drop) -> dict[str, str]:
         row, state = task.BY_EVENT.get(drop.type), self._states.get(drop.stream)

@@ -23,6 +23,7 @@ from domain.commands import (
     Progress,
     Reject,
     Release,
+    Resolve,
     Resume,
     Retry,
     Spawn,
@@ -93,6 +94,10 @@ class Stream:
     def undo(self, actor: str) -> list[Event]:
         """Take the actor's last event back."""
         return self.do(Undo(actor, self.events[-1], self.states[-2]))
+
+    def conflict(self) -> None:
+        """Let another clone's history leave no room for an event."""
+        self.states[-1] = task.conflicted(self.state, self.events[0])
 
     def store(self, actor: str, draft: Draft) -> Event:
         """Stamp a draft as the log would, and fold it."""
@@ -215,5 +220,6 @@ COMMANDS: dict[str, Callable[[Stream], Command]] = {
     "edit": lambda _: Edit(ZOE, title="Mend the logout"),
     "cleanup (abandoned)": lambda _: Clean(ZOE, "crew/t-aaaaaaaa-0123abcd", COMMIT),
     "note": lambda _: Note(BOB, "I saw this before"),
+    "resolve": lambda stream: stream.conflict() or Resolve(ZOE),
     "progress": lambda stream: Progress(ADA, stream.claim, "half of it", 50),
 }
