@@ -36,6 +36,13 @@ class Options:
     store: str | None = None
     key: str | None = None
     allow_secret: bool = False
+    at: str = ""
+    from_: str = ""
+
+    @property
+    def looks_elsewhere(self) -> bool:
+        """True for a command about the past, or about a store that is not here."""
+        return bool(self.at or self.from_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ class Call:
 
     def with_options(self, **given: Any) -> Call:
         """This call with the options that were given behind the command's name as well."""
-        stated = {name: value for name, value in given.items() if value not in (None, False)}
+        stated = {name: value for name, value in given.items() if value not in (None, False, "")}
         child = Call(self.shell, replace(self.options, **stated), self.words)
         child._parent = self
         return child
@@ -83,7 +90,7 @@ class Call:
     def news(self, shown: Collection[str] = ()) -> list[str]:
         """What is new for who called, but for what is `shown`; nothing before a store was opened."""
         reached: Call = self.__dict__.get("reached", self)
-        if "store" not in reached.__dict__:
+        if "store" not in reached.__dict__ or reached.options.looks_elsewhere:
             return []
         from cli.notices import news
 
@@ -115,11 +122,24 @@ class Call:
     @cached_property
     def located(self) -> place.Located:
         """Where the store is, and why there."""
+        if self.options.from_:
+            return place.Located(self.store.folder, "--from")
         return place.locate_store(self.shell.cwd, self.shell.environ, self.options.store)
 
     @cached_property
     def store(self) -> Store:
-        """The open store; closed by the app when the command ends."""
+        """The open store, or the one that `--at` and `--from` name; closed by the app when the command ends."""
+        if not self.options.looks_elsewhere:
+            return self.present
+        from cli.elsewhen import looked_at
+
+        found = looked_at(self) or self.present
+        self._keep(found)
+        return found
+
+    @cached_property
+    def present(self) -> Store:
+        """The store here and now."""
         from cli.process import session_id
         from cli.store import Store
 

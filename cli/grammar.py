@@ -52,6 +52,8 @@ GROUPS: dict[str, dict[str, str]] = {
         "assign": "cli.commands.assign",
         "edit": "cli.commands.edit",
         "undo": "cli.commands.undo",
+        "conflicts": "cli.commands.conflicts",
+        "resolve": "cli.commands.resolve",
         "reap": "cli.commands.reap",
         "cleanup": "cli.commands.cleanup",
     },
@@ -75,6 +77,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "Store and help": {
         "export": "cli.commands.export",
+        "import": "cli.commands.import_",
         "rebuild": "cli.commands.rebuild",
         "verify": "cli.commands.verify",
         "prune": "cli.commands.prune",
@@ -144,6 +147,22 @@ AllowSecret = Annotated[
     ),
 ]
 
+At = Annotated[
+    str,
+    typer.Option(
+        "--at",
+        metavar="WHEN",
+        help="As it was then: a time (UTC), an age like 2h, an event.",
+        show_default=False,
+    ),
+]
+From = Annotated[
+    str,
+    typer.Option(
+        "--from", metavar="PLACE", help="Read segments in a folder or a git ref instead.", show_default=False
+    ),
+]
+
 COMMON: tuple[tuple[str, Any, Any], ...] = (
     ("json", Json, False),
     ("quiet", Quiet, False),
@@ -152,6 +171,7 @@ COMMON: tuple[tuple[str, Any, Any], ...] = (
     ("store", Store, None),
 )
 WRITES: tuple[tuple[str, Any, Any], ...] = (("key", Key, None), ("allow_secret", AllowSecret, False))
+LOOKS: tuple[tuple[str, Any, Any], ...] = (("at", At, ""), ("from_", From, ""))
 
 SHORT_HELP = 400  # the first sentence, never cut
 
@@ -215,15 +235,19 @@ def load(name: str) -> TyperCommand:
 
 
 def command(
-    name: str, example: str, *, writes: bool = False
+    name: str, example: str, *, writes: bool = False, looks: bool = False
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a function `(call, arguments…)` the command of this name. Its docstring is the help."""
+    """Make a function `(call, arguments…)` the command of this name. Its docstring is the help.
+
+    `writes`: it takes what writes take, like --key. `looks`: it can look at the past, or at somebody else's segments.
+    """
+    common = COMMON + (WRITES if writes else ()) + (LOOKS if looks else ())
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         info = CommandInfo(
             name=name,
             cls=Command,
-            callback=_with_common_options(function, writes=writes),
+            callback=_with_common_options(function, common),
             help=inspect.getdoc(function),
             epilog="\b\n" + "\n".join(("Example:", *(f"  {line}" for line in example.splitlines()))),
             context_settings={"max_content_width": 110},
@@ -236,8 +260,9 @@ def command(
     return register
 
 
-def _with_common_options(function: Callable[..., None], *, writes: bool) -> Callable[..., None]:
-    common = COMMON + WRITES if writes else COMMON
+def _with_common_options(
+    function: Callable[..., None], common: Sequence[tuple[str, Any, Any]]
+) -> Callable[..., None]:
 
     def callback(ctx: typer.Context, **arguments: Any) -> None:
         call: Call = ctx.obj

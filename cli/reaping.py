@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,8 @@ def rule(call: Call) -> Rule:
     from projections.liveness import Rule
 
     config = call.store.config
+    if call.options.looks_elsewhere:  # of another time or another machine nobody knows the processes
+        return Rule(call.shell.clock(), config.interval, config.quiet, math.inf, lambda _: "unknown")
     return Rule(call.shell.clock(), config.interval, config.quiet, woke(call.store), state_of)
 
 

@@ -300,7 +300,37 @@ RAN = _object(
     }
 )
 
+FINDING = _object(
+    {"code": TEXT, "path": TEXT, "message": TEXT},
+    {"hint": TEXT, "line": COUNT, "offset": COUNT, "id": TEXT},
+)
+CONFLICT = _object(
+    {
+        "task": TASK,
+        "state": STATE,
+        "title": TEXT,
+        "holder": MAYBE_TEXT,
+        "event": ID,
+        "type": TEXT,
+        "from": TEXT,
+        "at": TIME,
+        "replica": TEXT,
+        "next": _list(TEXT),
+    }
+)
+IMPORTED = _object(
+    {
+        "events": COUNT,
+        "known": COUNT,
+        "pending": COUNT,
+        "streams": COUNT,
+        "blobs": COUNT,
+        "conflicts": _list(_object({"task": TEXT, "event": ID, "type": TEXT, "from": TEXT})),
+        "findings": _list(FINDING),
+    }
+)
 WRITES_ONE = (
+    "resolve",
     "start",
     "resume",
     "progress",
@@ -456,7 +486,18 @@ ANSWERS: dict[str, Schema] = {
     "agents": _object({"agents": _list(AGENT), "more": COUNT}),
     "log": EVENT,
     "tail": EVENT,
-    "export": _object({"path": TEXT, "written": COUNT, "events": COUNT}),
+    "export": _object(
+        {
+            "path": TEXT,
+            "written": COUNT,
+            "events": COUNT,
+            "segments": _list(TEXT),
+            "sealed": COUNT,
+            "blobs": COUNT,
+        }
+    ),
+    "import": IMPORTED,
+    "conflicts": _object({"conflicts": _list(CONFLICT), "more": COUNT}),
     "rebuild": _object(
         {
             "events": COUNT,

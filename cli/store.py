@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from cli.files import read_private, write_private
+from cli.files import read_private
 from cli.shell import Shell
 from domain.config import Config, load
 from domain.refusals import Refusal
@@ -15,10 +15,10 @@ from domain.refusals import Refusal
 if TYPE_CHECKING:
     from domain.log import Log
     from export.live import LiveFile
+    from export.segments import Segments
     from projections.views import Views
 
 DATABASE = "crewlog.db"
-REPLICA = "replica"
 CONFIG = "config.toml"
 
 
@@ -67,7 +67,13 @@ class Store:
             entropy=self.shell.entropy,
             session=self.session,
             blob_limit=self.config.blob,
+            before_writing=self._secure,
         )
+
+    def _secure(self, log: Log) -> None:
+        from cli.guarding import secure
+
+        secure(self, log)
 
     @cached_property
     def views(self) -> Views:
@@ -86,12 +92,18 @@ class Store:
     @cached_property
     def replica(self) -> str:
         """This clone's id: drawn once, kept in a file of the store."""
-        text = read_private(self.path(REPLICA)).strip()
-        if text:
-            return text
-        drawn = "r-" + self.shell.entropy(8).hex()
-        write_private(self.path(REPLICA), drawn + "\n", replace=False)
-        return read_private(self.path(REPLICA)).strip()
+        from cli.replica import first_replica
+
+        return first_replica(self.folder, self.shell.entropy).id
+
+    @property
+    def segments(self) -> Segments:
+        """The sealed files of what was written here."""
+        from cli.replica import read_replica
+        from export.segments import Segments
+
+        known = read_replica(self.folder)
+        return Segments(self.folder, self.log, (known.id, *known.earlier) if known else (self.replica,))
 
     def after_write(self) -> list[str]:
         """What follows an acknowledged event: live.jsonl, then the views. Returns remarks.

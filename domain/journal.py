@@ -10,22 +10,26 @@ import orjson
 
 from domain.event import Event, Json, format_time
 
-FOLD = 1
+FOLD = 2
+STREAM = "log"
 
 
 class Journal(NamedTuple):
-    """How many pulses were pruned, in how many runs."""
+    """How many pulses were pruned, in how many runs; which blobs were taken out, each with the event that says so."""
 
     runs: int = 0
     pruned: int = 0
+    redacted: tuple[tuple[str, str], ...] = ()
 
 
 def evolve(journal: Journal | None, event: Event) -> Journal:
     """The journal after an event of the stream."""
     now = journal or Journal()
-    return (
-        Journal(now.runs + 1, now.pruned + int(event.payload["count"])) if event.type == "log.pruned" else now
-    )
+    if event.type == "log.pruned":
+        return now._replace(runs=now.runs + 1, pruned=now.pruned + int(event.payload["count"]))
+    if event.type == "log.redacted":
+        return now._replace(redacted=(*now.redacted, (str(event.payload["sha256"]), event.id)))
+    return now
 
 
 def summary(name: str, times: Sequence[int]) -> Json:
@@ -47,4 +51,5 @@ def dump(journal: Journal) -> bytes:
 
 def load(data: bytes) -> Journal:
     """The state that `dump` wrote."""
-    return Journal(**orjson.loads(data))
+    fields: Json = orjson.loads(data)
+    return Journal(fields["runs"], fields["pruned"], tuple((one, by) for one, by in fields["redacted"]))

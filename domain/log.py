@@ -23,7 +23,7 @@ from eventsourcing.persistence import (
 )
 
 from domain import agent, event, history, journal, mail, task
-from domain.blobs import check_in, preview
+from domain.blobs import MEDIA_TYPE, Blob, check_in, preview
 from domain.draft import Draft
 from domain.event import PARENT_LIMIT, Event, Json
 from domain.history import UNKNOWN, Fold
@@ -146,8 +146,10 @@ class Log:
         session: str = "",
         blob_limit: int = BLOB_LIMIT,
         keep_open: bool = False,
+        before_writing: Callable[[Log], None] | None = None,
     ) -> None:
-        self._environments = {"writer": dict(writer), "reader": dict(reader)}
+        """`before_writing` is called once, in the writers' queue, before the first write; it may set `replica`."""
+        self.environments = {"writer": dict(writer), "reader": dict(reader)}
         self._engines: dict[str, Engine] = {}
         self._known: set[str] = set()
         self._turns = 0
@@ -157,6 +159,7 @@ class Log:
         self.session = session
         self.blob_limit = blob_limit
         self.keep_open = keep_open
+        self._before_writing = before_writing
 
     def create(self) -> None:
         """Make the tables of a new store; harmless on one that exists."""
@@ -179,7 +182,7 @@ class Log:
 
     def _open(self, role: str) -> Engine:
         if role not in self._engines:
-            factory: Any = InfrastructureFactory[Any].construct(self._environments[role])
+            factory: Any = InfrastructureFactory[Any].construct(self.environments[role])
             self._engines[role] = factory
         return self._engines[role]
 
@@ -213,11 +216,17 @@ class Log:
         with self._open("writer").turn():
             self._turns += 1
             try:
+                self._prepare()
                 yield
             finally:
                 self._turns -= 1
                 if not self.keep_open:
                     self._close("writer")
+
+    def _prepare(self) -> None:
+        prepare, self._before_writing = self._before_writing, None
+        if prepare:
+            prepare(self)
 
     @contextmanager
     def transaction(self) -> Generator[Transaction]:
@@ -345,10 +354,11 @@ class Log:
     def stream_until(self, stream: str, position: int) -> list[Event]:
         """The events of one stream that stand in the log up to a position."""
         events = self.stream(stream)
-        there = self._positions([item.id for item in events])
+        there = self.positions([item.id for item in events])
         return [item for item in events if there.get(item.id, position + 1) <= position]
 
-    def _positions(self, ids: Sequence[str]) -> dict[str, int]:
+    def positions(self, ids: Sequence[str]) -> dict[str, int]:
+        """The positions of those of the events that are here."""
         found: dict[str, int] = {}
         for begin in range(0, len(ids), PARAMETERS):
             part = ids[begin : begin + PARAMETERS]
@@ -373,6 +383,11 @@ class Log:
         statement = "SELECT id FROM event_id WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
         return [str(row[0]) for row in self._select(statement, (prefix, prefix + "g", limit))]
 
+    def position_at(self, moment: int) -> int:
+        """The position of the last event that had arrived by a time (µs); 0 before the first one."""
+        rows = self._select("SELECT MAX(position) FROM event_id WHERE arrived <= ?", (moment,))
+        return int(rows[0][0] or 0)
+
     def position_of(self, event_id: str) -> int:
         """The position of an event, 0 for one that is not here."""
         rows = self._select("SELECT position FROM event_id WHERE id = ?", (event_id,))
@@ -383,17 +398,57 @@ class Log:
         position = self.position_of(event_id)
         return event.parse(self.lines(position - 1, 1)[0].state) if position else None
 
+    def pending(self) -> int:
+        """How many events wait for a parent that is not here."""
+        return int(self._select("SELECT COUNT(*) FROM pending", ())[0][0])
+
+    def chains(self) -> dict[str, tuple[int, str]]:
+        """The end of each replica's chain: number and id of its last event here."""
+        rows = self._select("SELECT replica, seq, id FROM chain ORDER BY replica", ())
+        return {str(row[0]): (int(row[1]), str(row[2])) for row in rows}
+
     def blob(self, digest: str) -> bytes:
-        """The bytes of a blob, checked against their hash. Raises Refusal `not-found` or `corrupt`."""
-        rows = self._select("SELECT data FROM blobs WHERE sha256 = ?", (digest,))
-        if not rows:
+        """The bytes of a blob, checked against their hash. Raises Refusal `not-found`, `redacted` or `corrupt`."""
+        data = self.find_blob(digest)
+        if data is None:
+            self._check_redacted(digest)
             raise Refusal(
                 "not-found", f"no blob {digest[:12]} here", "Another clone may have it.", sha256=digest
             )
-        data = bytes(rows[0][0])
         if sha256(data).hexdigest() != digest:
             raise Refusal("corrupt", f"blob {digest[:12]} does not match its hash", sha256=digest)
         return data
+
+    def find_blob(self, digest: str) -> bytes | None:
+        """The bytes of a blob as they are kept, None where it is not here."""
+        rows = self._select("SELECT data FROM blobs WHERE sha256 = ?", (digest,))
+        return bytes(rows[0][0]) if rows else None
+
+    def blobs(self) -> dict[str, int]:
+        """All blobs that are kept, with their sizes."""
+        rows = self._select("SELECT sha256, size FROM blobs ORDER BY sha256", ())
+        return {str(row[0]): int(row[1]) for row in rows}
+
+    def redacted(self) -> dict[str, str]:
+        """The blobs that were taken out on purpose, and the event that says so."""
+        found: journal.Journal | None = self.state(journal.STREAM)
+        return dict(found.redacted) if found else {}
+
+    def absent_blobs(self, digests: Sequence[str]) -> set[str]:
+        """Those of the blobs that are neither here nor taken out on purpose."""
+        absent = set(digests) - set(self.redacted())
+        for begin in range(0, len(digests), PARAMETERS):
+            part = digests[begin : begin + PARAMETERS]
+            marks = ", ".join("?" * len(part))
+            rows = self._select(f"SELECT sha256 FROM blobs WHERE sha256 IN ({marks})", part)  # noqa: S608 - our own marks
+            absent -= {str(row[0]) for row in rows}
+        return absent
+
+    def _check_redacted(self, digest: str) -> None:
+        by = self.redacted().get(digest)
+        if by:
+            hint = f"`crewlog log -n 1000` shows event {by[:12]}: who, when and why."
+            raise Refusal("redacted", f"blob {digest[:12]} was taken out", hint, sha256=digest, event=by)
 
     def _select(self, statement: str, params: Sequence[Any]) -> list[Any]:
         with self._checked("reader").reading() as cursor:
@@ -416,6 +471,20 @@ class Transaction:
 
         arrived = max(self._log.clock(), self._tables.newest_arrival())
         return Intake(self._tables, FOLDS, arrived).insert(events)
+
+    def keep_blob(self, digest: str, data: bytes) -> None:
+        """Keep a blob that came from elsewhere; `digest` must be its hash."""
+        self._tables.put_blob(Blob(digest, MEDIA_TYPE, data))
+
+    def redact(self, digest: str, actor: str, reason: str) -> Written:
+        """Take a blob out, here and by its event in every clone; the events that refer to it stay as they are."""
+        self._tables.delete_blob(digest)
+        payload = {"sha256": digest, "reason": reason}
+        return self.append(journal.STREAM, actor, lambda _: [Draft("log.redacted", payload, {})])
+
+    def drop_redacted(self, digests: Sequence[str]) -> int:
+        """Delete blobs that another clone took out; how many were here."""
+        return sum(self._tables.delete_blob(digest) for digest in digests)
 
     def append(
         self,
@@ -455,7 +524,7 @@ class Transaction:
             return []
         self._tables.delete_pulses(stream, last)
         payload = journal.summary(stream.partition("/")[2], times)
-        return [self.append("log", actor, lambda _: [Draft("log.pruned", payload, {})])]
+        return [self.append(journal.STREAM, actor, lambda _: [Draft("log.pruned", payload, {})])]
 
     def _old_pulses(self, stream: str, after: int, before: int) -> list[tuple[int, int]]:
         """Versions and times of the pulses behind a version, as far as they are from before a time."""

@@ -54,6 +54,9 @@ CODES = {
     "absent-commit": Code(
         Exit.NOT_FOUND, True, "the commit is not in this repository, or not in the base yet"
     ),
+    "redacted": Code(
+        Exit.NOT_FOUND, False, "the blob was taken out on purpose; an event says by whom and why"
+    ),
     "ambiguous": Code(Exit.NOT_FOUND, False, "several things have this prefix or slug; details lists them"),
     "wrong-state": Code(Exit.REFUSED, False, "the task's state does not allow this command"),
     "not-assignee": Code(Exit.REFUSED, False, "the task is assigned to another name"),

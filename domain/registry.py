@@ -365,6 +365,15 @@ MAIL_TYPES = (
 
 LOG_TYPES = (
     EventType(
+        "log.redacted",
+        "log",
+        "A blob was taken out: its bytes are gone, its hash and the events that refer to it stay.",
+        (
+            Field("sha256", "line", 64, "which blob", required=True),
+            _REASON._replace(required=True),
+        ),
+    ),
+    EventType(
         "log.pruned",
         "log",
         "Old pulses of one name were deleted: the only delete there is.",

@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from domain.event import LINE_LIMIT, stated_id
+from domain.event import LINE_LIMIT, id_of, stated_id
 from domain.refusals import Refusal
 from domain.stores import queue
 from export.findings import Finding
@@ -90,6 +90,19 @@ class LiveFile:
         acknowledged. The remark says what it was, and the next feed goes on.
         """
         return self._remarking(self._feed)
+
+    def is_ahead(self) -> bool:
+        """True where the last whole line is a sound event that the log does not know: the log was put back."""
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            lines = _end(descriptor).lines if stat.S_ISREG(os.fstat(descriptor).st_mode) else []
+        finally:
+            os.close(descriptor)
+        stated = stated_id(lines[-1]) if lines else ""
+        return bool(stated) and id_of(lines[-1]) == stated and not self._log.position_of(stated)
 
     def rebuild(self) -> Fed:
         """Write the file again from its first wrong byte on: the same inode, and what was right is not touched."""

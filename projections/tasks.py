@@ -24,6 +24,7 @@ __all__ = [
     "Page",
     "TaskFilter",
     "candidates",
+    "conflicts",
     "counts",
     "full",
     "held",
@@ -214,6 +215,19 @@ def held(connection: sqlite3.Connection) -> dict[str, list[Row]]:
 
 def _working_first(row: Row) -> tuple[int, int, str, str]:
     return STATES.index(row["state"]), row["priority"], row["since"], row["id"]
+
+
+def conflicts(
+    connection: sqlite3.Connection, task_id: str | None, limit: int
+) -> tuple[dict[str, list[str]], int]:
+    """The events that nobody has settled, by task; how many there are beyond `limit`."""
+    where, params = ("task = ?", task_id) if task_id else ("task > ?", "")
+    statement = f"SELECT task, event FROM conflicts WHERE {where} ORDER BY task, event"  # noqa: S608 - one of two
+    rows = connection.execute(statement, (params,)).fetchall()
+    found: dict[str, list[str]] = {}
+    for task, event_id in rows[:limit]:
+        found.setdefault(task, []).append(event_id)
+    return found, max(0, len(rows) - limit)
 
 
 def counts(connection: sqlite3.Connection) -> dict[str, int]:

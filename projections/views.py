@@ -63,6 +63,10 @@ class Views:
             self._inode = self._files.inode()
         return self._connection
 
+    def keep(self, connection: sqlite3.Connection, remark: str) -> None:
+        """Read from this connection, which nobody else has, from now on."""
+        self._connection, self.remark = connection, remark
+
     def close(self) -> None:
         """Close the file. Readers change nothing by it: they are opened read-only and never checkpoint."""
         if self._connection is not None:
@@ -245,6 +249,16 @@ class Views:
     def tables(self) -> list[str]:
         """The names of the tables, in the order of the state hash."""
         return [table.name for table in folding.tables()]
+
+
+def views_in_memory(log: Log, progress: Progress | None = None) -> Views:
+    """Views of a log that are folded anew, and leave no file."""
+    views = Views(Files(""), log, CHUNK, progress)
+    connection = connect_memory()
+    folding.create(connection)
+    folding.fold_all(connection, log, folding.everything(log), CHUNK, progress)
+    views.keep(connection, "they were made for this command only")
+    return views
 
 
 def open_views(folder: str, log: Log, *, chunk: int = CHUNK, progress: Progress | None = None) -> Views:

@@ -10,7 +10,7 @@ from cli.output import Answer, Columns
 from cli.text import age
 
 
-@command("agents", "crewlog agents")
+@command("agents", "crewlog agents", looks=True)
 def agents(call: Call) -> None:
     """List everyone seen here. Name, kind, alive or not, last sign of life, last progress, tasks held, host and pid.
 

@@ -1,4 +1,4 @@
-"""`export`: bring live.jsonl up to the log."""
+"""`export`: bring live.jsonl up to the log, and seal what is new for other clones."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 from cli.call import Call
 from cli.grammar import command
 from cli.output import Answer
+from cli.progress import progress
 from domain.refusals import Refusal
 
 
@@ -19,12 +20,26 @@ def export(
         bool, typer.Option("--rebuild", help="Write live.jsonl anew, in place.", show_default=False)
     ] = False,
 ) -> None:
-    """Bring live.jsonl up to the log. Every write does that by itself; --rebuild mends a file that was edited."""
+    """Bring live.jsonl up to the log, and seal what is new into a segment for other clones.
+
+    Every write feeds live.jsonl by itself; --rebuild mends one that was edited. A segment is never edited again.
+    """
     live = call.store.live
     fed = live.rebuild() if rebuild else live.feed()
     if fed.remark:
         wrong = fed.remark
         code = "corrupt" if wrong.code == "live-edited" else "unwritable"
         raise Refusal(code, wrong.message, wrong.hint, finding=wrong.as_dict())
-    data = {"path": live.path, "written": fed.written, "events": call.store.log.position()}
-    call.answer(Answer(data, [f"{live.path}: {fed.written:,} lines written"], [live.path]))
+    with progress(call.shell, "sealing") as step:
+        sealed = call.store.segments.seal(step)
+    data = {
+        "path": live.path,
+        "written": fed.written,
+        "events": call.store.log.position(),
+        "segments": list(sealed.segments),
+        "sealed": sealed.events,
+        "blobs": sealed.blobs,
+    }
+    lines = [f"{live.path}: {fed.written:,} lines written"]
+    lines += [f"sealed {call.store.path(path)}" for path in sealed.segments]
+    call.answer(Answer(data, lines, [live.path, *sealed.segments]))

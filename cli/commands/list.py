@@ -19,7 +19,9 @@ OPEN = "open"
 
 
 @command(
-    "list", "crewlog list --state WORKING,IN_REVIEW\ncrewlog list --assignee ada --label type:bug --json"
+    "list",
+    "crewlog list --state WORKING,IN_REVIEW\ncrewlog list --assignee ada --label type:bug --json",
+    looks=True,
 )
 def list_(
     call: Call,

@@ -15,7 +15,7 @@ from domain.event import Event, parse
 from domain.refusals import Refusal
 
 
-@command("log", "crewlog log t-3k9f\ncrewlog log -n 20 --json")
+@command("log", "crewlog log t-3k9f\ncrewlog log -n 20 --json", looks=True)
 def log(
     call: Call,
     task: Annotated[

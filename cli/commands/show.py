@@ -22,7 +22,7 @@ EVENTS = 10
 BODY_LINES = 30
 
 
-@command("show", "crewlog show t-3k9f\ncrewlog show t-3k9f --full --json")
+@command("show", "crewlog show t-3k9f\ncrewlog show t-3k9f --full --json", looks=True)
 def show(call: Call, task: TaskArg = None) -> None:
     """Show one task: what it says, who holds it, what happened. --full shows long texts whole."""
     from projections.tasks import full

@@ -159,6 +159,12 @@ class Tables:
             (blob.sha256, len(blob.data), blob.media_type, blob.data),
         )
 
+    def delete_blob(self, digest: str) -> bool:
+        """Delete the blob; True if it was here."""
+        here = self._one("SELECT 1 FROM blobs WHERE sha256 = ?", digest) is not None
+        self._cursor.execute("DELETE FROM blobs WHERE sha256 = ?", (digest,))
+        return here
+
     def append(self, event: Event, version: int, arrived: int) -> int:
         """Store the sealed event as the `version`-th of its stream and return its position."""
         stored = StoredEvent(event.stream, version, event.type, event.line)

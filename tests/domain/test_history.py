@@ -6,19 +6,21 @@ import os
 import random
 from collections.abc import Sequence
 from itertools import permutations
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import event, history, mail, task
-from domain.commands import Approve, Cancel, Edit, Fail, Merge, Note, Resolve, Start, Submit
+from domain.commands import Approve, BeginMerge, Cancel, Edit, Fail, Merge, Note, Resolve, Start, Submit
 from domain.event import Event, seal
-from domain.history import APPLIED, CONFLICT, PENDING, UNKNOWN, fold, linearize
+from domain.history import APPLIED, CONFLICT, PENDING, UNKNOWN, Fold, fold, linearize
 from domain.refusals import Refusal
-from domain.task import COMPLETED, claim_of
+from domain.task import COMPLETED, Task, claim_of
 from tests.support import clones
-from tests.support.clones import COMMIT, KIND, SECOND, START, Clone, by_arrival, simulated
+from tests.support.clones import KIND, SECOND, START, Clone, by_arrival, simulated
+from tests.support.streams import COMMIT, MERGING
 
 SEEDS = st.integers(0, 2**48)
 HISTORIES = 100_000 if os.environ.get("CREWLOG_SOAK") else 400
@@ -117,15 +119,17 @@ def _bring_to(clone: Clone, state: str, now: int) -> None:
     if state in (task.ASSIGNED, task.CANCELLED):
         return
     claim = started(clone, f"name-{state.lower().replace('_', '-')}", now)
-    holder = clone.do(Note("zoe", "on"), now) and clone.events[claim].sender
+    holder = clone.events[claim].sender
     if state == task.FAILED:
         clone.do(Fail(holder, claim, "too hard"), now)
-    if state in (task.IN_REVIEW, task.APPROVED, task.COMPLETED):
+    if state in (task.IN_REVIEW, task.APPROVED, task.MERGING, task.COMPLETED):
         clone.do(Submit(holder, claim, "look", COMMIT), now)
-    if state in (task.APPROVED, task.COMPLETED):
+    if state in (task.APPROVED, task.MERGING, task.COMPLETED):
         clone.do(Approve("zoe", "other"), now)
     if state == task.COMPLETED:
-        clone.do(Merge("zoe"), now)
+        clone.do(Merge("zoe", found=COMMIT), now)
+    if state == task.MERGING:
+        clone.do(BeginMerge("zoe", task.current(clone.state, "submission"), MERGING), now)
 
 
 # --- what always applies -----------------------------------------------------------------------------------------
@@ -197,10 +201,12 @@ def test_a_conflict_that_comes_after_the_approval_keeps_the_merge_back() -> None
     one.take_from(two)
 
     with pytest.raises(Refusal) as caught:
-        one.do(Merge("zoe"))
+        one.do(Merge("zoe", found=COMMIT))
     assert caught.value.code == "conflicts"
+    with pytest.raises(Refusal):
+        one.do(BeginMerge("zoe", task.current(one.state, "submission"), MERGING))
     one.do(Resolve("zoe"))
-    one.do(Merge("zoe"))
+    one.do(Merge("zoe", found=COMMIT))
     assert one.state.state == COMPLETED
 
 
@@ -267,7 +273,7 @@ def test_an_answer_to_a_message_that_was_never_sent_is_a_conflict() -> None:
         {**fields, "stream": "mail/m-aaaaaaaa", "payload": {"text": "yes"}, "replica": "r-1", "seq": 1}
     )
 
-    folded = fold(mail, [lost])  # type: ignore[arg-type]
+    folded = fold(cast("Fold", mail), [lost])
 
     assert (folded.state, folded.dispositions) == (None, {lost.id: CONFLICT})
 
@@ -316,11 +322,12 @@ def check_rules(clone: Clone) -> None:
     assert set(found.dispositions) == set(clone.events)
     assert sorted(item.id for item in found.order) == sorted(clone.events)
     ancestors = ancestry(found.order)
-    state = None
+    state: Task | None = None
     for item in found.order:
         if found.dispositions[item.id] == APPLIED:
             for what, target in item.on.items():
-                assert task.current(state, what) == target  # type: ignore[arg-type]
+                assert state is not None
+                assert task.current(state, what) == target
                 assert target in ancestors[item.id]
         state, now = history.step(KIND, state, item)
         assert now == found.dispositions[item.id]

@@ -12,10 +12,8 @@ from domain.draft import Draft
 from domain.event import IllegalEventError, check, seal
 from domain.refusals import Refusal
 from domain.registry import EVENT_TYPES
-from domain.task import BY_EVENT, STATES, TRANSITIONS, IllegalEventError, Task, Transition
-from tests.support.streams import ADA, COMMANDS, COMMIT, CONFLICT, GIVEN, MERGING, ZOE, Stream
 from domain.task import BY_EVENT, STATES, TRANSITIONS, Task, Transition
-from tests.support.streams import ADA, COMMANDS, COMMIT, GIVEN, ZOE, Stream
+from tests.support.streams import ADA, COMMANDS, COMMIT, CONFLICT, GIVEN, MERGING, ZOE, Stream
 
 ROWS = [pytest.param(row, id=row.event) for row in TRANSITIONS if row.command != "spawn"]
 ACTING = [pytest.param(row, id=row.event) for row in TRANSITIONS if row.on]

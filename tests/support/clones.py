@@ -12,11 +12,13 @@ from domain.blobs import check_in
 from domain.commands import (
     Approve,
     Assign,
+    BeginMerge,
     Cancel,
     Command,
     Edit,
     Expire,
     Fail,
+    FailMerge,
     Merge,
     Note,
     Progress,
@@ -37,10 +39,10 @@ from domain.history import Fold, History
 from domain.refusals import Refusal
 from domain.registry import BLOB_LIMIT
 from domain.task import Task, claim_of
+from tests.support.streams import COMMIT, CONFLICT, MERGING
 
 KIND = cast("Fold", task)
 NAMES = ("ada", "bob", "eve", "zoe")
-COMMIT = "c0ffee" * 6 + "c0ff"
 SECOND = 1_000_000
 START = 10**15
 # How far two clocks may be apart.
@@ -151,7 +153,18 @@ def some_command(chance: random.Random, now: Task) -> Command:
             Progress(holder, shown, "on", chance.randrange(100)),
         ],
         task.IN_REVIEW: [Approve(name, "other"), Reject(name, "no"), Withdraw(holder, shown)],
-        task.APPROVED: [Merge(name), Merge(name), Reject(name, "no"), Submit(holder, shown, "again")],
+        task.APPROVED: [
+            BeginMerge(name, task.current(now, "submission"), MERGING),
+            Merge(name, found=COMMIT),
+            Merge(name, found=COMMIT),
+            FailMerge(name, task.current(now, "submission"), CONFLICT),
+            Reject(name, "no"),
+            Submit(holder, shown, "again"),
+        ],
+        task.MERGING: [
+            Merge(name, task.current(now, "merging")),
+            FailMerge(name, task.current(now, "merging"), CONFLICT),
+        ],
         task.FAILED: [Retry(name)],
         task.CANCELLED: [Retry(name)],
         task.COMPLETED: [Note(name, "done")],

@@ -95,9 +95,10 @@ class Stream:
         """Take the actor's last event back."""
         return self.do(Undo(actor, self.events[-1], self.states[-2]))
 
-    def conflict(self) -> None:
-        """Let another clone's history leave no room for an event."""
+    def in_conflict(self, command: Command) -> Command:
+        """Let another clone's history leave no room for an event; the command that deals with it."""
         self.states[-1] = task.conflicted(self.state, self.events[0])
+        return command
 
     def store(self, actor: str, draft: Draft) -> Event:
         """Stamp a draft as the log would, and fold it."""
@@ -220,6 +221,6 @@ COMMANDS: dict[str, Callable[[Stream], Command]] = {
     "edit": lambda _: Edit(ZOE, title="Mend the logout"),
     "cleanup (abandoned)": lambda _: Clean(ZOE, "crew/t-aaaaaaaa-0123abcd", COMMIT),
     "note": lambda _: Note(BOB, "I saw this before"),
-    "resolve": lambda stream: stream.conflict() or Resolve(ZOE),
+    "resolve": lambda stream: stream.in_conflict(Resolve(ZOE)),
     "progress": lambda stream: Progress(ADA, stream.claim, "half of it", 50),
 }

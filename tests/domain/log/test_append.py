@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from domain import event, task
+from domain import event
 from domain.commands import Note, Progress, Start, Submit
 from domain.draft import Draft
 from domain.log import Log, Seen
@@ -200,7 +200,7 @@ def test_decide_sees_nothing_where_there_is_nothing(log: Log) -> None:
 def test_an_event_that_the_table_forbids_is_never_stored(log: Log) -> None:
     stream = new_stream(log)
 
-    with pytest.raises(task.IllegalEventError):
+    with pytest.raises(event.IllegalEventError):
         log.write(stream, ADA, lambda _: [Draft("task.merged", {}, {"submission": "f" * 64})])
     assert log.position() == 1
 

@@ -1,0 +1,69 @@
+"""`conflicts`: what two clones did to a task at once, and the way out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cli.arguments import LimitOption, TaskArg
+from cli.call import Call
+from cli.events import event_line
+from cli.grammar import command
+from cli.output import Answer
+from cli.text import safe_line
+from cli.writes import short
+from domain.task import claim_of
+
+if TYPE_CHECKING:
+    from domain.event import Event
+    from domain.task import Task
+
+
+@command("conflicts", "crewlog conflicts\ncrewlog conflicts t-3k9f --json", looks=True)
+def conflicts(call: Call, task: TaskArg = None, limit: LimitOption = 50) -> None:
+    """List events that another clone's history left no room for: nothing of them is lost, and nobody has settled them.
+
+    `resolve` says that a task's conflicts were dealt with; before that, `approve` and `merge` refuse.
+    """
+    from projections.tasks import conflicts as unsettled
+
+    name = call.task(task) if task else None
+    call.store.views.catch_up()
+    found, more = unsettled(call.store.views.connection, name, limit)
+    rows: list[dict[str, Any]] = []
+    lines: list[str] = []
+    for task_id, event_ids in found.items():
+        state = call.state_of(task_id)
+        lines.append(f"{task_id}  {state.state}  {safe_line(state.card.title)}{_holder(state)}")
+        for event_id in event_ids:
+            event = call.store.log.event(event_id)
+            if event:
+                rows.append(_row(state, event))
+                lines.append(f"  {event_line(event)}")
+        lines += [f"  next: {line}" for line in _way_out(task_id)]
+    remarks = [] if rows else ["no conflicts"]
+    call.answer(Answer({"conflicts": rows, "more": more}, lines, [row["event"] for row in rows], remarks))
+
+
+def _holder(state: Task) -> str:
+    claim = claim_of(state)
+    return f"  held by {claim.holder}, claim {short(claim.id)}" if claim else ""
+
+
+def _row(state: Task, event: Event) -> dict[str, Any]:
+    claim = claim_of(state)
+    return {
+        "task": state.card.id,
+        "state": state.state,
+        "title": state.card.title,
+        "holder": claim.holder if claim else None,
+        "event": event.id,
+        "type": event.type,
+        "from": event.sender,
+        "at": event.ts,
+        "replica": event.replica,
+        "next": _way_out(state.card.id),
+    }
+
+
+def _way_out(task_id: str) -> list[str]:
+    return [f"crewlog replay --task {task_id}", f'crewlog resolve {task_id} --note "…"']

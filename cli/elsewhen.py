@@ -1,0 +1,134 @@
+"""A store as it was (`--at`), or one made of segments for the length of a command (`--from`). Both are only read."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from cli.files import write_private
+from cli.place import DATABASE
+from cli.progress import progress
+from cli.shell import Shell
+from cli.store import Store
+from domain.refusals import Refusal
+
+if TYPE_CHECKING:
+    from cli.call import Call
+    from domain.log import Log
+    from export.importing import Imported
+    from projections.views import Views
+
+DAY = 86_400_000_000
+
+
+class Borrowed(Store):
+    """A store in a temporary folder, made of what somebody else's segments hold; gone when the command ends."""
+
+    def __init__(self, call: Call, place: str) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="crewlog-")
+        super().__init__(self._folder.name, call.shell, "")
+        self.imported = self._fill(call, place)
+        if self.imported.findings:
+            number = len(self.imported.findings)
+            self.warnings.append(
+                f"{number} findings while reading {place}; `crewlog verify --from` lists them"
+            )
+
+    def _fill(self, call: Call, place: str) -> Imported:
+        from cli.source import any_source
+        from export.importing import import_from
+
+        write_private(self.path(DATABASE), "", replace=False)
+        self.log.create()
+        self.source = any_source(call, place)
+        with progress(call.shell, "reading") as step:
+            return import_from(self.log, self.source, step)
+
+    def close(self) -> None:
+        """Close what was opened, and remove the folder."""
+        super().close()
+        self._folder.cleanup()
+
+
+class PastStore(Store):
+    """A store as it was when the event at `position` had arrived."""
+
+    def __init__(self, now: Store, shell: Shell, position: int, moment: int) -> None:
+        super().__init__(now.folder, shell, now.session)
+        self._now = now
+        self._position = position
+        self._moment = moment
+
+    @cached_property
+    def log(self) -> Log:
+        """The log of then."""
+        from domain.past import Past
+
+        return Past(self._now.log, self._position, self._moment)
+
+    @cached_property
+    def views(self) -> Views:
+        """The views of then, folded in memory."""
+        from projections.views import views_in_memory
+
+        return views_in_memory(self.log)
+
+    def close(self) -> None:
+        """Close both."""
+        super().close()
+        self._now.close()
+
+
+def moment_of(call: Call, store: Store, text: str) -> tuple[int, int]:
+    """The position and the time (µs) that `--at` names: a time, an age like 2h, or an event's id.
+
+    A time is UTC unless it says otherwise. Raises Refusal `bad-value`, `not-found`, `ambiguous`.
+    """
+    moment = _time(call, text)
+    if moment is None:
+        return _event(store, text)
+    return store.log.position_at(moment), moment
+
+
+def _time(call: Call, text: str) -> int | None:
+    from datetime import UTC, datetime
+
+    from domain.config import duration
+
+    if text[-1:] in "smhd" and text[:-1].isdigit():
+        return call.shell.clock() - int(duration(text, "--at") * 1_000_000)
+    try:
+        found = datetime.fromisoformat(text) if len(text) != 8 else None
+    except ValueError:
+        return None
+    if found is None:
+        return None
+    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1_000_000)
+
+
+def _event(store: Store, text: str) -> tuple[int, int]:
+    hint = "Examples: --at 2026-11-24T16:30, --at 2h, --at 9f2c1a7b (an event's id)."
+    if len(text) < 8 or not all(char in "0123456789abcdef" for char in text):
+        raise Refusal("bad-value", f"--at {text[:80]!r} is neither a time nor an event", hint)
+    found = store.log.find(text, 2)
+    if len(found) != 1:
+        message = f"{text[:80]!r} fits {'several events' if found else 'no event'}"
+        raise Refusal("ambiguous" if found else "not-found", message, hint)
+    position = store.log.position_of(found[0])
+    return position, store.log.read(position - 1, 1)[0].arrived
+
+
+def looked_at(call: Call) -> Store | None:
+    """The store that `--from` and `--at` name; None where neither was given."""
+    options = call.options
+    if not options.from_ and not options.at:
+        return None
+    now = Borrowed(call, options.from_) if options.from_ else call.present
+    if not options.at:
+        return now
+    from dataclasses import replace
+
+    position, moment = moment_of(call, now, options.at)
+    call.shell = replace(call.shell, clock=lambda: moment)
+    return PastStore(now, call.shell, position, moment)

@@ -1,0 +1,83 @@
+"""Before the first write of a command: whether this database is the one that its id belongs to, and not an old one.
+
+A database that was put back from an old copy has forgotten what its segments and live.jsonl still say; other clones may
+have got that. It takes in what it forgot, and goes on under a new id, or one number would be given twice.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from cli.replica import database_place, new_replica, read_replica, remember_place
+from domain.refusals import Refusal
+
+if TYPE_CHECKING:
+    from cli.replica import Replica
+    from cli.store import Store
+    from domain.log import Log
+
+
+def secure(store: Store, log: Log) -> None:
+    """Under the writers' queue: go on under a new id where the old one is another database's, or ahead of this one."""
+    now = read_replica(store.folder)
+    if now is None:
+        return
+    why = _why_new(store, log, now)
+    if why:
+        drawn = new_replica(store.folder, store.shell.entropy)
+        log.replica = drawn.id
+        store.warnings.append(f"{why}: this store goes on as {drawn.id}")
+        return
+    log.replica = now.id  # another process may have drawn it while this one waited
+    if not now.place:
+        remember_place(store.folder, now)
+
+
+def _why_new(store: Store, log: Log, now: Replica) -> str:
+    """Why the id cannot be used any more, or ""."""
+    forgotten = _take_forgotten(store, log, now)
+    if forgotten:
+        return forgotten
+    if now.place and now.place != database_place(store.folder):
+        return "the database was copied or moved"
+    return ""
+
+
+def _take_forgotten(store: Store, log: Log, now: Replica) -> str:
+    """Take in what the segments and live.jsonl hold of this clone and the database does not; what was found, or ""."""
+    sealed, ends = _sealed(store, now), log.chains()
+    behind = [replica for replica, last in sealed.items() if last > ends.get(replica, (0, ""))[0]]
+    live = _unknown_live(store)
+    if not behind and not live:
+        return ""
+    from export.importing import import_from
+    from export.sources import open_source
+
+    places = [os.path.join(store.folder, "log", replica) for replica in behind]
+    found = import_from(log, open_source([*places, *([live] if live else [])]))
+    if live and not behind and not found.events:
+        return ""  # an edited line: the live file's own business
+    return f"the database was older than its own files; {found.events:,} events were taken in from there"
+
+
+def _sealed(store: Store, now: Replica) -> dict[str, int]:
+    """How far the segments of this clone's ids go; only names are looked at."""
+    found: dict[str, int] = {}
+    for replica in (now.id, *now.earlier):
+        folder = os.path.join(store.folder, "log", replica)
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        ends = [name[11:21] for name in names if len(name) == 27 and name[11:21].isdigit()]
+        found[replica] = max(map(int, ends), default=0)
+    return found
+
+
+def _unknown_live(store: Store) -> str:
+    """The path of live.jsonl where its last line is an event that the log does not know; else ""."""
+    try:
+        return store.live.path if store.live.is_ahead() else ""
+    except Refusal:
+        return ""

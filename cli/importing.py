@@ -1,0 +1,61 @@
+"""What every import says at its end: what came in, what is in conflict since, what was wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cli.call import Call
+from cli.output import Answer
+from cli.text import safe, safe_line
+from domain.refusals import Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from export.findings import Finding
+    from export.importing import Imported
+
+SHOWN = 20
+# What leaves something out; a gap, a clock or a fork of a chain is told, and all of it was taken in.
+DAMAGE = frozenset({"bad-line", "bad-blob", "cut-segment"})
+
+
+def answer(call: Call, imported: Imported, **more: Any) -> Answer:
+    """The answer of an import; exit 7 where something of it could not be read."""
+    from export.importing import as_dict
+
+    remarks = call.store.after_write() if imported.events else []
+    remarks += finding_lines(imported.findings)
+    damaged = any(finding.code in DAMAGE for finding in imported.findings)
+    return Answer(
+        {**as_dict(imported), **more}, lines(imported), (), remarks, Exit.CORRUPT if damaged else Exit.DONE
+    )
+
+
+def lines(imported: Imported) -> list[str]:
+    """What came in, for people."""
+    found = [f"{imported.events:,} events taken in, {imported.known:,} were here; {imported.blobs:,} blobs"]
+    if imported.pending:
+        found.append(f"{imported.pending:,} events wait for one that is not here yet")
+    for item in imported.conflicts[:SHOWN]:
+        task = item.stream.partition("/")[2]
+        found.append(f"conflict: {item.type} of {item.sender} on {task}; `crewlog conflicts {task}`")
+    if len(imported.conflicts) > SHOWN:
+        found.append(f"… and {len(imported.conflicts) - SHOWN:,} more conflicts: `crewlog conflicts`")
+    return found
+
+
+def finding_lines(findings: Sequence[Finding], limit: int = SHOWN) -> list[str]:
+    """What was wrong, for people: code, place, sentence."""
+    found = [finding_line(finding) for finding in findings[:limit]]
+    if len(findings) > limit:
+        found.append(f"… and {len(findings) - limit:,} more findings; --json lists them")
+    return found
+
+
+def finding_line(finding: Finding) -> str:
+    """One finding: `bad-line  log/r-1/…jsonl:12 (byte 4,711)  bytes do not hash to the id`."""
+    where = safe_line(finding.path)
+    where += f":{finding.line}" if finding.line >= 0 else ""
+    where += f" (byte {finding.offset:,})" if finding.offset >= 0 else ""
+    return f"{finding.code}  {where}  {safe(finding.message)}"
