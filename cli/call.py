@@ -36,13 +36,13 @@ class Options:
     store: str | None = None
     key: str | None = None
     allow_secret: bool = False
-    at: str = ""
-    from_: str = ""
+    at: str | None = None
+    from_: str | None = None
 
     @property
     def looks_elsewhere(self) -> bool:
         """True for a command about the past, or about a store that is not here."""
-        return bool(self.at or self.from_)
+        return self.at is not None or self.from_ is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Call:
 
     def with_options(self, **given: Any) -> Call:
         """This call with the options that were given behind the command's name as well."""
-        stated = {name: value for name, value in given.items() if value not in (None, False, "")}
+        stated = {name: value for name, value in given.items() if value not in (None, False)}
         child = Call(self.shell, replace(self.options, **stated), self.words)
         child._parent = self
         return child
@@ -122,7 +122,7 @@ class Call:
     @cached_property
     def located(self) -> place.Located:
         """Where the store is, and why there."""
-        if self.options.from_:
+        if self.options.from_ is not None:
             return place.Located(self.store.folder, "--from")
         return place.locate_store(self.shell.cwd, self.shell.environ, self.options.store)
 

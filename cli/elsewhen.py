@@ -122,10 +122,10 @@ def _event(store: Store, text: str) -> tuple[int, int]:
 def looked_at(call: Call) -> Store | None:
     """The store that `--from` and `--at` name; None where neither was given."""
     options = call.options
-    if not options.from_ and not options.at:
+    if not options.looks_elsewhere:
         return None
-    now = Borrowed(call, options.from_) if options.from_ else call.present
-    if not options.at:
+    now = call.present if options.from_ is None else Borrowed(call, options.from_)
+    if options.at is None:
         return now
     from dataclasses import replace
 

@@ -73,13 +73,22 @@ GROUPS: dict[str, dict[str, str]] = {
         "agents": "cli.commands.agents",
         "log": "cli.commands.log",
         "tail": "cli.commands.tail",
+        "replay": "cli.commands.replay",
+        "audit": "cli.commands.audit",
         "wait": "cli.commands.wait",
     },
     "Store and help": {
         "export": "cli.commands.export",
         "import": "cli.commands.import_",
+        "sync": "cli.commands.sync",
         "rebuild": "cli.commands.rebuild",
         "verify": "cli.commands.verify",
+        "checkpoint": "cli.commands.checkpoint",
+        "doctor": "cli.commands.doctor",
+        "blob": "cli.commands.blob",
+        "redact": "cli.commands.redact",
+        "backup": "cli.commands.backup",
+        "restore": "cli.commands.restore",
         "prune": "cli.commands.prune",
         "serve": "cli.commands.serve",
         "demo": "cli.commands.demo",
@@ -148,7 +157,7 @@ AllowSecret = Annotated[
 ]
 
 At = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--at",
         metavar="WHEN",
@@ -157,7 +166,7 @@ At = Annotated[
     ),
 ]
 From = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--from", metavar="PLACE", help="Read segments in a folder or a git ref instead.", show_default=False
     ),
@@ -171,7 +180,7 @@ COMMON: tuple[tuple[str, Any, Any], ...] = (
     ("store", Store, None),
 )
 WRITES: tuple[tuple[str, Any, Any], ...] = (("key", Key, None), ("allow_secret", AllowSecret, False))
-LOOKS: tuple[tuple[str, Any, Any], ...] = (("at", At, ""), ("from_", From, ""))
+LOOKS: tuple[tuple[str, Any, Any], ...] = (("at", At, None), ("from_", From, None))
 
 SHORT_HELP = 400  # the first sentence, never cut
 

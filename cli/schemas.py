@@ -116,7 +116,9 @@ TASK_FULL = _object(
                 }
             )
         ),
-        "approval": _maybe(_object({"id": ID, "by": TEXT, "at": TIME, "policy": TEXT, "commit": MAYBE_TEXT})),
+        "approval": _maybe(
+            _object({"id": ID, "by": TEXT, "at": TIME, "policy": TEXT, "commit": MAYBE_TEXT, "signed": FLAG})
+        ),
         "merge": _maybe(
             _object(
                 {
@@ -318,15 +320,43 @@ CONFLICT = _object(
         "next": _list(TEXT),
     }
 )
-IMPORTED = _object(
+_CAME_IN: dict[str, Schema] = {
+    "events": COUNT,
+    "known": COUNT,
+    "pending": COUNT,
+    "streams": COUNT,
+    "blobs": COUNT,
+    "conflicts": _list(_object({"task": TEXT, "event": ID, "type": TEXT, "from": TEXT})),
+    "findings": _list(FINDING),
+}
+IMPORTED = _object(_CAME_IN)
+_SYNCED: dict[str, Schema] = {"remote": TEXT, "pushed": FLAG, "branches": _list(TEXT)}
+REPLICAS = _list(_object({"replica": TEXT, "seq": COUNT, "id": TEXT}))
+AUDITED = _object(
     {
-        "events": COUNT,
-        "known": COUNT,
-        "pending": COUNT,
-        "streams": COUNT,
-        "blobs": COUNT,
-        "conflicts": _list(_object({"task": TEXT, "event": ID, "type": TEXT, "from": TEXT})),
-        "findings": _list(FINDING),
+        "task": TASK,
+        "title": TEXT,
+        "state": STATE,
+        "commit": MAYBE_TEXT,
+        "submission": _maybe(ID),
+        "submitter": MAYBE_TEXT,
+        "approver": MAYBE_TEXT,
+        "approval": _maybe(ID),
+        "policy": MAYBE_TEXT,
+        "signature": MAYBE_TEXT,
+        "note": TEXT,
+        "conflicts": COUNT,
+        "merge": MAYBE_TEXT,
+        "gate": MAYBE_TEXT,
+    }
+)
+_SAID = _maybe(_object({"state": STATE, "holder": MAYBE_TEXT, "assignee": MAYBE_TEXT}))
+REPLAYED = _object(
+    {
+        "event": EVENT,
+        "disposition": {"enum": ["applied", "conflict", "pending", "unknown"]},
+        "before": _SAID,
+        "after": _SAID,
     }
 )
 WRITES_ONE = (
@@ -497,6 +527,47 @@ ANSWERS: dict[str, Schema] = {
         }
     ),
     "import": IMPORTED,
+    "sync": {
+        "anyOf": [
+            _object({**_CAME_IN, **_SYNCED, "state": TEXT}),
+            _object({**_SYNCED, "sealed": COUNT, "incoming": COUNT}),
+        ]
+    },
+    "replay": REPLAYED,
+    "audit": _object(
+        {
+            "ok": FLAG,
+            "events": COUNT,
+            "replicas": REPLICAS,
+            "tasks": _list(AUDITED),
+            "findings": _list(FINDING),
+        }
+    ),
+    "verify": _object(
+        {"ok": FLAG, "events": COUNT, "state": ID, "replicas": REPLICAS, "findings": _list(FINDING)}
+    ),
+    "checkpoint": _object(
+        {
+            "path": MAYBE_TEXT,
+            "at": TIME,
+            "origin": ID,
+            "events": COUNT,
+            "root": ID,
+            "ends": {"type": "object"},
+            "signed": FLAG,
+            "text": TEXT,
+        }
+    ),
+    "doctor": _object({"facts": {"type": "object"}, "findings": _list(FINDING), "repaired": _list(TEXT)}),
+    "blob": {
+        "anyOf": [
+            _object({"sha256": ID, "size": COUNT, "text": TEXT}),
+            _object({"blobs": COUNT, "findings": _list(FINDING)}),
+        ]
+    },
+    "redact": _object({"sha256": ID, "event": ID}),
+    "backup": _object({"path": TEXT, "size": COUNT, "events": COUNT}),
+    "restore": _object({**_CAME_IN, "store": TEXT, "replica": TEXT, "restored": FLAG}),
     "conflicts": _object({"conflicts": _list(CONFLICT), "more": COUNT}),
     "rebuild": _object(
         {
@@ -513,7 +584,7 @@ ANSWERS: dict[str, Schema] = {
 }
 
 
-EVENT_LINES = ("log", "tail")
+EVENT_LINES = ("log", "tail", "replay")
 
 
 def _with_notices(answer: Schema) -> Schema:

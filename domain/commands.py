@@ -83,6 +83,7 @@ class Approve(NamedTuple):
     submission: str = ""
     note: str = ""
     complete: bool = True
+    signature: str = ""
 
 
 class BeginMerge(NamedTuple):

@@ -27,8 +27,9 @@ KEYS = (
         "by",
         "choice",
         "other",
-        "who may approve: `other`: anyone who did not work on it; `person`: of those, only who joined as a person",
-        ("other", "person"),
+        "who may approve: `other`: anyone who did not work on it; `person`: of those, only who joined as a person; "
+        "`signed`: of those, only with a signature by a key that the file `signers` knows",
+        ("other", "person", "signed"),
     ),
     Key("liveness", "interval", "duration", "10s", "how often an agent that beats is expected to"),
     Key(

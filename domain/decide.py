@@ -188,7 +188,11 @@ def _approve(command: Approve, task: Task) -> tuple[Draft, ...]:
             holders=sorted({*task.card.holders, submission.by}),
         )
     commit = _given(commit=submission.commit)
-    payload = {"policy": command.policy, **commit, **_given(note=command.note)}
+    payload = {
+        "policy": command.policy,
+        **commit,
+        **_given(note=command.note, signature=command.signature),
+    }
     approved = _draft("task.approved", task, payload)
     if submission.commit or not command.complete:
         return (approved,)

@@ -223,6 +223,11 @@ class Log:
                 if not self.keep_open:
                     self._close("writer")
 
+    def settle(self) -> None:
+        """Do what the first write would do first (`before_writing`), although nothing may be written."""
+        with self.turn():
+            pass
+
     def _prepare(self) -> None:
         prepare, self._before_writing = self._before_writing, None
         if prepare:
@@ -402,6 +407,71 @@ class Log:
         """How many events wait for a parent that is not here."""
         return int(self._select("SELECT COUNT(*) FROM pending", ())[0][0])
 
+    def refold_all(self) -> None:
+        """Fold every stream anew and keep the states; the events are not touched."""
+        for stream in [name for name, *_ in self.all_states()]:
+            if stream.partition("/")[0] in FOLDS:
+                with self.transaction() as transaction:
+                    transaction.refold(stream)
+
+    def known_pending(self, ids: Sequence[str]) -> set[str]:
+        """Those of the events that wait for a parent."""
+        return {
+            event_id for event_id in ids if self._select("SELECT 1 FROM pending WHERE id = ?", (event_id,))
+        }
+
+    def arrivals(self, after: int, until: int) -> dict[int, tuple[str, int]]:
+        """Id and arrival (µs) of the events behind a position, up to another one, as the table of ids says them."""
+        statement = "SELECT position, id, arrived FROM event_id WHERE position > ? AND position <= ?"
+        return {row[0]: (row[1], row[2]) for row in self._select(statement, (after, until))}
+
+    def all_heads(self) -> Generator[tuple[str, tuple[str, ...]]]:
+        """Every stream with its heads, as they are kept, sorted."""
+        stream = ""
+        while rows := self._select(
+            "SELECT stream, id FROM stream_heads WHERE stream IN (SELECT DISTINCT stream FROM stream_heads"
+            " WHERE stream > ? ORDER BY stream LIMIT ?) ORDER BY stream, id",
+            (stream, CHUNK),
+        ):
+            heads: dict[str, list[str]] = {}
+            for name, event_id in rows:
+                heads.setdefault(name, []).append(event_id)
+            yield from ((name, tuple(ids)) for name, ids in heads.items())
+            stream = rows[-1][0]
+
+    def all_states(self) -> Generator[tuple[str, int, bytes | None, int]]:
+        """Every stream with its version, its state as it is kept, and the version of the fold that made it."""
+        stream = ""
+        while rows := self._select(
+            "SELECT stream, version, state, fold FROM stream_state WHERE stream > ? ORDER BY stream LIMIT ?",
+            (stream, CHUNK),
+        ):
+            for name, version, data, fold in rows:
+                yield name, version, bytes(data) if data is not None else None, fold
+            stream = rows[-1][0]
+
+    def state_hash(self) -> str:
+        """sha256 over the state of every stream: equal in all clones that hold the same events."""
+        digest = sha256()
+        for stream, _, data, fold in self.all_states():
+            kind = FOLDS.get(stream.partition("/")[0])
+            if kind is None:
+                continue
+            if fold != kind.FOLD:
+                state = self.state(stream)
+                folded = kind.dump(state) if state is not None else None
+            else:
+                folded = data
+            digest.update(stream.encode() + b"\0" + (folded or b"") + b"\n")
+        return digest.hexdigest()
+
+    def strays(self) -> dict[str, int]:
+        """How many rows of the log's own tables belong to no event."""
+        absent = "SELECT COUNT(*) FROM {} t LEFT JOIN event_id e ON e.id = t.id WHERE e.id IS NULL"
+        found = {name: self._select(absent.format(name), ())[0][0] for name in ("keys", "stream_heads")}
+        numbers = "SELECT (SELECT COUNT(*) FROM event_id) - (SELECT COUNT(*) FROM stored_events)"
+        return {**found, "event_id": abs(self._select(numbers, ())[0][0])}
+
     def chains(self) -> dict[str, tuple[int, str]]:
         """The end of each replica's chain: number and id of its last event here."""
         rows = self._select("SELECT replica, seq, id FROM chain ORDER BY replica", ())
@@ -471,6 +541,10 @@ class Transaction:
 
         arrived = max(self._log.clock(), self._tables.newest_arrival())
         return Intake(self._tables, FOLDS, arrived).insert(events)
+
+    def refold(self, stream: str) -> None:
+        """Fold a stream from its beginning and keep its state."""
+        self._refold(stream, len(self._tables.lines(stream)))
 
     def keep_blob(self, digest: str, data: bytes) -> None:
         """Keep a blob that came from elsewhere; `digest` must be its hash."""

@@ -64,6 +64,7 @@ CODES = {
     "not-allowed": Code(Exit.REFUSED, False, "only someone else may do this"),
     "own-approval": Code(Exit.REFUSED, False, "nobody approves their own work"),
     "conflicts": Code(Exit.REFUSED, False, "what another clone did to the task has to be settled first"),
+    "signature": Code(Exit.REFUSED, False, "a signature could not be made, or is not that name's"),
     "cannot-undo": Code(Exit.REFUSED, False, "the last event is not yours, or has no inverse"),
     "dirty": Code(Exit.REFUSED, False, "uncommitted changes are in the way; details lists them"),
     "empty-branch": Code(Exit.REFUSED, False, "the branch has no commit that its base has not"),

@@ -25,6 +25,7 @@ CONFLICTS_LIMIT = 128  # as many as fit into a line
 PRIORITY_LAST = 9
 PRIORITY_DEFAULT = 2
 PREVIEW = 480
+_ARMOUR = "-----BEGIN SSH SIGNATURE-----\n"
 _BREAKS = "\x7f\x85\u2028\u2029"  # what ends a line for some reader, beside the control characters below 32
 
 
@@ -165,6 +166,7 @@ TASK_TYPES = (
         "A reviewer accepted the submission.",
         (
             Field("policy", "line", 16, "`[review] by` as it was in force", required=True),
+            Field("signature", "signature", 3_000, "of task, submission and commit, by `ssh-keygen -Y`"),
             _COMMIT,
             Field("note", "text", BLOB_LIMIT, "what the reviewer remarked"),
         ),
@@ -479,6 +481,9 @@ def _text_problem(field: Field, value: str) -> str:
         return "" if is_slug(value) else "must be a slug"
     if field.kind == "commit":
         return "" if is_commit(value) else "must be the whole hash of a commit"
+    if field.kind == "signature":
+        armoured = value.startswith(_ARMOUR) and value.isascii() and len(value) <= field.limit
+        return "" if armoured else "must be an armoured SSH signature"
     if field.kind == "line" and any(ord(c) < 32 or c in _BREAKS for c in value):
         return "must be one line without control characters"
     if field.kind == "line" and len(value) > field.limit:

@@ -96,13 +96,14 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """Who accepted which submission, and the review policy in force."""
+    """Who accepted which submission, the review policy in force, and whether a signature came with it."""
 
     id: str
     by: str
     at: str
     policy: str
     commit: str | None = None
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,9 +384,14 @@ def conflicted(task: Task, event: Event) -> Task:
     return replace(task, card=replace(task.card, conflicts=(*task.card.conflicts, event.id)))
 
 
+def _is_next(row: Transition) -> bool:
+    """False for what is no command of its own, and for what leads nowhere unless clones were at odds."""
+    return "(" not in row.command and row.command != "resolve"
+
+
 def legal_commands(state: str) -> list[str]:
     """The commands that the table allows in this state."""
-    return [row.command for row in TRANSITIONS if state in row.states and "(" not in row.command]
+    return [row.command for row in TRANSITIONS if state in row.states and _is_next(row)]
 
 
 def evolve(task: Task | None, event: Event) -> Task:
@@ -420,7 +426,8 @@ def _next(task: Task, event: Event) -> Task:  # noqa: C901 - one case an event
                 return Assigned(replace(card, assignee=payload["assignee"]))
             return Working(card, task.claim)
         case "task.approved", InReview():
-            approval = Approval(event.id, event.sender, event.ts, payload["policy"], payload.get("commit"))
+            about = (payload["policy"], payload.get("commit"), bool(payload.get("signature")))
+            approval = Approval(event.id, event.sender, event.ts, *about)
             return Approved(card, task.claim, task.submission, approval)
         case "task.merging", Approved():
             return Merging(card, task.claim, task.submission, task.approval, _merge(event))

@@ -97,13 +97,17 @@ class Segments:
         events, blobs = 0, 0
         with queue.turn(os.path.join(self._folder, "segments.lock")):
             self._sweep()
-            self._drop_redacted()
+            self.drop_redacted()
             for replica in self._replicas:
                 for part in _parts(self._unsealed(replica, progress)):
                     blobs += sum(self._write_blobs(item.line) for item in part)
                     segments.append(self._write(replica, part))
                     events += len(part)
         return Sealed(tuple(segments), events, blobs)
+
+    def unsealed(self) -> int:
+        """How many events the next seal would write."""
+        return sum(1 for replica in self._replicas for _ in self._unsealed(replica, None))
 
     def _unsealed(self, replica: str, progress: Progress | None) -> Iterator[Event]:
         """The events of a replica behind its last segment, in the order of its chain; up to a gap."""
@@ -172,7 +176,8 @@ class Segments:
         finally:
             _remove(temporary)
 
-    def _drop_redacted(self) -> None:
+    def drop_redacted(self) -> None:
+        """Remove the files of blobs that were taken out."""
         for digest in self._log.redacted():
             if is_id(digest):
                 _remove(os.path.join(self._folder, blob_path(digest)))

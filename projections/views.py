@@ -185,6 +185,21 @@ class Views:
             events = folding.checkpoint(fresh).position
         return Rebuilt(events, before, after, before in ("", after), time.monotonic() - started)
 
+    def compare(self, progress: Progress | None = None) -> Rebuilt | None:
+        """Fold the whole log anew and compare, and leave the live file as it is; None where nothing can be written."""
+        try:
+            with self._files.turn(wait=True):
+                self._files.sweep()
+                started = time.monotonic()
+                before, until = self._caught_up() or ("", folding.everything(self._log))
+                with self._files.fresh() as fresh:
+                    folding.create(fresh)
+                    events = folding.fold_all(fresh, self._log, until, self._chunk, progress).position
+                    after = folding.state_hash(fresh)
+        except Unusable:
+            return None
+        return Rebuilt(events, before, after, before in ("", after), time.monotonic() - started)
+
     def _caught_up(self) -> tuple[str, Checkpoint] | None:
         """The hash of the live views, caught up, and how far they are; None where they are of no use."""
         with suppress(sqlite3.DatabaseError):

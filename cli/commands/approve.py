@@ -27,6 +27,10 @@ def approve(
         str, typer.Option("--submission", metavar="ID", help="Only this submission.", show_default=False)
     ] = "",
     note: Annotated[str, typer.Option("--note", help="What you remark.", show_default=False)] = "",
+    sign: Annotated[
+        str | None,
+        typer.Option("--sign", metavar="KEY", help="Sign it with this SSH key.", show_default=False),
+    ] = None,
     merge: Annotated[
         bool | None,
         typer.Option(
@@ -49,7 +53,10 @@ def approve(
         raise Refusal("usage", "--submission goes with one task", "Approve the others without it.")
 
     def one(task: str) -> Written:
-        wanted = Approve(call.actor, policy, _looked_at(call, task, submission), text, merge is not False)
+        looked_at = _looked_at(call, task, submission)
+        wanted = Approve(call.actor, policy, looked_at, text, merge is not False)
+        if sign is not None or policy == "signed":
+            wanted = _signed(call, task, wanted, sign)
         written = call.write(task, wanted, texts=[text])
         if merge and written.state.state == APPROVED:
             call.store.after_write()
@@ -57,6 +64,20 @@ def approve(
         return written
 
     each(call, values(tasks) or [None], one, facts=merged)
+
+
+def _signed(call: Call, task: str, wanted: Approve, key: str | None) -> Approve:
+    """The approval with its signature; it names the submission that was signed."""
+    from cli.approvals import signature
+    from domain.decide import decide
+
+    state = call.state_of(task)
+    if call.replayed("Approve"):
+        return wanted
+    decide(wanted, state)  # whoever may not approve it signs nothing
+    submission = submission_of(state)
+    signed = signature(call, state, key, wanted.policy)
+    return wanted._replace(signature=signed, submission=submission.id if submission else wanted.submission)
 
 
 def _looked_at(call: Call, task: str, given: str) -> str:

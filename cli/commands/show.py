@@ -66,7 +66,7 @@ def _head(shown: dict[str, Any]) -> list[str]:
         "code": code_line(shown),
         "evidence": preview(shown["submission"]["evidence"]) if shown["submission"] else None,
         "check": _check(shown["submission"]),
-        "approved": f"by {shown['approval']['by']}, not signed" if shown["approval"] else None,
+        "approved": _approved(shown["approval"]),
         "setback": preview(shown["setback"]["reason"]) if shown["setback"] else None,
         "ended": _end(shown["end"]),
     }
@@ -112,6 +112,11 @@ def _check(submission: dict[str, Any] | None) -> str | None:
 def unfolded(call: Call, value: Any) -> Any:
     """The value as it is, with --full with its long texts whole."""
     return whole(call, value) if call.options.full else value
+
+
+def _approved(approval: dict[str, Any] | None) -> str | None:
+    """`signed` says that there is a signature; `audit` and `verify` look whether it is good."""
+    return f"by {approval['by']}, {'signed' if approval['signed'] else 'not signed'}" if approval else None
 
 
 def _progress(progress: dict[str, Any] | None) -> str | None:

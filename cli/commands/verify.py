@@ -8,31 +8,65 @@ import typer
 
 from cli.call import Call
 from cli.grammar import command
+from cli.importing import finding_line
 from cli.output import Answer
-from cli.text import safe_line
-from domain.refusals import Exit, Refusal
+from domain.refusals import Exit
 
 
-@command("verify", "crewlog verify --git\ncrewlog verify --git --json")
+@command(
+    "verify",
+    "crewlog verify\ncrewlog verify --git --json\ncrewlog verify --from origin/crewlog --checkpoint monday.json",
+    looks=True,
+)
 def verify(
     call: Call,
     git: Annotated[
         bool,
-        typer.Option("--git", help="Every commit that the log names, in the repository.", show_default=False),
+        typer.Option(
+            "--git", help="Also every commit that the log names, in the repository.", show_default=False
+        ),
     ] = False,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(
+            "--checkpoint", metavar="FILE", help="That the log continues this one.", show_default=False
+        ),
+    ] = None,
+    signer: Annotated[
+        str,
+        typer.Option("--signer", metavar="NAME", help="That NAME signed the checkpoint.", show_default=False),
+    ] = "",
 ) -> None:
     """Look whether what is stored agrees with itself. Exit 7 where it does not; each finding names its place.
 
-    --git: every commit that the log names exists and is in its branch or base, none was handed in for two tasks, and no
-    merge into a base is without its event.
+    Bytes against ids, each clone's chain, parents, blobs, states, views, live.jsonl, segments, signatures. --git: every
+    commit that the log names exists and is in its branch or base, and no merge into a base is without its event.
     """
-    if not git:
-        raise Refusal("usage", "say what to look at", "crewlog verify --git")
-    from cli.git.auditing import findings
-    from cli.git.repository import needed
+    from cli.approvals import signers_file
+    from cli.verifying import checkpoint_findings, verify_all
+    from export.verify import HARMLESS
 
-    found = findings(needed(call, "verify --git"))
-    rows = [finding.as_dict() for finding in found]
-    lines = [safe_line(f"{row['code']}  {row['message']}") for row in rows] or ["all is as the log says"]
+    looked, found = verify_all(call)
+    if checkpoint is not None:
+        found += checkpoint_findings(call, checkpoint, looked, signer, signers_file(call))
+    if git:
+        from cli.git.auditing import findings
+        from cli.git.repository import needed
+
+        found += findings(needed(call, "verify --git"))
+    damaged = any(finding.code not in HARMLESS for finding in found)
+    state = call.store.log.state_hash()
+    data = {
+        "ok": not damaged,
+        "events": looked.events,
+        "state": state,
+        "replicas": [
+            {"replica": replica, "seq": end.seq, "id": end.id} for replica, end in looked.ends.items()
+        ],
+        "findings": [finding.as_dict() for finding in found],
+    }
+    lines = [finding_line(finding) for finding in found]
+    lines += [f"{looked.events:,} events of {len(looked.ends)} clones, state {state[:12]}"]
+    lines += [] if damaged else ["all is as the log says"]
     ids = [finding.id or finding.code for finding in found]
-    call.answer(Answer({"findings": rows}, lines, ids, exit=Exit.CORRUPT if rows else Exit.DONE))
+    call.answer(Answer(data, lines, ids, exit=Exit.CORRUPT if damaged else Exit.DONE))

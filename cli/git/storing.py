@@ -13,11 +13,11 @@ from cli.files import make_folder, write_private
 from export.git import Git
 
 BRANCH = "crewlog"
-TRACKED = ("config.toml", "log", "blobs")
+TRACKED = ("config.toml", "signers", "log", "blobs")
 IGNORED = "# Only what is to be shared; all else is this clone's own.\n/*\n" + "".join(
     f"!/{name}\n" for name in TRACKED
 )
-_WHO = {
+WHO = {
     f"GIT_{role}_{field}": value
     for role in ("AUTHOR", "COMMITTER")
     for field, value in (("NAME", "crewlog"), ("EMAIL", "crewlog@crew.invalid"))
@@ -36,7 +36,7 @@ def make_repository(store: str, environ: Mapping[str, str]) -> None:
     write_private(os.path.join(info, "exclude"), IGNORED)
     if git.run("rev-parse", "--quiet", "--verify", f"refs/heads/{BRANCH}", codes=(0, 1)).code:
         tree = git.line("hash-object", "-t", "tree", "-w", "--stdin")
-        first = git.run("commit-tree", tree, "-m", "a crew's log", environ={**_WHO, **_BEGINNING}).line
+        first = git.run("commit-tree", tree, "-m", "a crew's log", environ={**WHO, **_BEGINNING}).line
         git.run("update-ref", f"refs/heads/{BRANCH}", first, "")
     commit(git, "settings")
 
@@ -47,5 +47,5 @@ def commit(git: Git, why: str) -> str | None:
     git.run("add", "--", *there)
     if git.says("diff", "--cached", "--quiet"):
         return None
-    git.run("commit", "--quiet", "--no-verify", "--no-gpg-sign", "-m", why, environ=_WHO)
+    git.run("commit", "--quiet", "--no-verify", "--no-gpg-sign", "-m", why, environ=WHO)
     return git.line("rev-parse", "HEAD")

@@ -1,0 +1,85 @@
+"""Signed approvals: who may sign is in the store's file `signers`, or in one that an auditor brings along."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from cli.call import Call
+from domain.refusals import Refusal
+from export.findings import Finding
+
+if TYPE_CHECKING:
+    from domain.event import Event
+    from domain.task import Task
+
+CHUNK = 1_000
+SIGNERS_VARIABLE = "CREWLOG_SIGNERS"
+
+
+def signers_file(call: Call) -> str:
+    """The file that says whose key is whose: CREWLOG_SIGNERS, else the store's own."""
+    from export.signing import SIGNERS
+
+    given = call.shell.environ.get(SIGNERS_VARIABLE, "")
+    return os.path.join(call.shell.cwd, given) if given else call.store.path(SIGNERS)
+
+
+def signature(call: Call, task: Task, key: str | None, policy: str) -> str:
+    """The signature of an approval by `key`, checked; "" without one. Refused where the settings ask for one."""
+    from domain.task import submission_of
+    from export.signing import APPROVAL, approval_text, sign, signer
+
+    if key is None:
+        if policy == "signed":
+            hint = f"crewlog approve {task.card.id} --sign ~/.ssh/id_ed25519"
+            raise Refusal("not-allowed", "the config says [review] by = signed", hint)
+        return ""
+    submission = submission_of(task)
+    if submission is None:
+        return ""
+    text = approval_text(task.card.id, submission.id, submission.commit)
+    path = os.path.join(call.shell.cwd, os.path.expanduser(key))
+    signed = sign(path, APPROVAL, text, call.shell.environ)
+    why = signer(signed, APPROVAL, text, call.actor, signers_file(call), call.shell.environ)
+    if why:
+        hint = f"Add the line `{call.actor} <key-type> <key>` of the public key to {signers_file(call)}, and commit it."
+        raise Refusal("signature", f"the key is not known as {call.actor}'s: {why}", hint)
+    return signed
+
+
+def judge(call: Call, event: Event) -> str:
+    """What the approval's signature is worth: `signed`, `not signed`, or why it is not good."""
+    from export.signing import APPROVAL, approval_text, signer
+
+    signed = event.payload.get("signature")
+    if not isinstance(signed, str):
+        return "not signed"
+    text = approval_text(event.subject, str(event.on.get("submission", "")), event.payload.get("commit"))
+    why = signer(signed, APPROVAL, text, event.sender, signers_file(call), call.shell.environ)
+    return f"bad signature: {why}" if why else "signed"
+
+
+def bad_signatures(call: Call) -> list[Finding]:
+    """A finding for each approval whose signature is not the approver's, or is missing where it was asked for."""
+    found: list[Finding] = []
+    position, log = 0, call.store.log
+    while rows := log.lines(position, CHUNK):
+        position = rows[-1].id
+        for row in rows:
+            if row.topic == "task.approved" and (
+                b'"signature"' in row.state or b'"policy":"signed"' in row.state
+            ):
+                found += _finding(call, row.state)
+    return found
+
+
+def _finding(call: Call, line: bytes) -> list[Finding]:
+    from domain.event import parse
+
+    event = parse(line)
+    said = judge(call, event)
+    if said == "signed":
+        return []
+    code = "approval-unsigned" if said == "not signed" else "approval-signature"
+    return [Finding(code, event.stream, f"{event.sender}'s approval of {event.subject}: {said}", id=event.id)]

@@ -1,0 +1,90 @@
+"""What an auditor asks of each task: what was handed in, by whom, who approved it under which policy, what became of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cli.approvals import judge
+from cli.call import Call
+from domain.task import Approved, Completed, InReview, Merging
+from export.findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from domain.task import Approval, Submission, Task
+
+Row = dict[str, Any]
+_HANDED_IN = (InReview, Approved, Merging, Completed)
+
+
+def tasks(call: Call) -> list[Row]:
+    """A row for every task that was ever handed in and stands so, the oldest first."""
+    return [_row(call, state) for state in _states(call) if isinstance(state, _HANDED_IN)]
+
+
+def _states(call: Call) -> Iterator[Task]:
+    from domain.task import load
+
+    call.store.views.catch_up()
+    rows = call.store.views.connection.execute("SELECT data FROM tasks ORDER BY created, id")
+    yield from (load(row[0]) for row in rows)
+
+
+def _row(call: Call, state: InReview | Approved | Merging | Completed) -> Row:
+    submission: Submission | None = state.submission
+    approval: Approval | None = None if isinstance(state, InReview) else state.approval
+    return {
+        "task": state.card.id,
+        "title": state.card.title,
+        "state": state.state,
+        "commit": submission.commit if submission else None,
+        "submission": submission.id if submission else None,
+        "submitter": submission.by if submission else None,
+        "approver": approval.by if approval else None,
+        "approval": approval.id if approval else None,
+        "policy": approval.policy if approval else None,
+        "signature": _signature(call, approval),
+        "note": _note(state, approval),
+        "conflicts": len(state.card.conflicts),
+        **_merged(call, state),
+    }
+
+
+def _note(state: Task, approval: Approval | None) -> str:
+    if approval:
+        return ""
+    return "waits for review" if isinstance(state, InReview) else "not approved here"
+
+
+def _signature(call: Call, approval: Approval | None) -> str | None:
+    if approval is None:
+        return None
+    event = call.store.log.event(approval.id)
+    return judge(call, event) if event else "not signed"
+
+
+def _merged(call: Call, state: Task) -> Row:
+    """The merge commit and what was run on it, as the merging's event says."""
+    merge: str | None = None
+    gate: str | None = None
+    for event in call.store.log.history(f"task/{state.card.id}").order:
+        if event.type in ("task.merging", "task.merged"):
+            found = event.payload.get("merge")
+            merge = found if isinstance(found, str) else merge
+            code = event.payload.get("gate_exit")
+            gate = gate if code is None else "passed" if code == 0 else f"exit {code}"
+    return {"merge": merge, "gate": gate}
+
+
+def merges_without_event(call: Call) -> list[Finding]:
+    """Merges into a base that the log does not name, and those that it names and that are gone from there.
+
+    Where there is no repository none can be looked for.
+    """
+    from cli.git.auditing import findings
+    from cli.git.repository import Repository
+
+    code = call.git if call.options.from_ is not None else call.code
+    found = findings(Repository(call, code)) if code else []
+    return [finding for finding in found if finding.code in ("merge-unnamed", "merge-lost")]

@@ -1,0 +1,61 @@
+"""`audit`: how complete the log is, and who approved what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cli.call import Call
+from cli.grammar import command
+from cli.importing import finding_lines
+from cli.output import Answer, Columns
+from cli.text import safe_line
+from domain.refusals import Exit
+
+
+@command("audit", "crewlog audit\ncrewlog audit --from origin/crewlog", looks=True)
+def audit(call: Call) -> None:
+    """Say how far each clone's chain is whole, and of every task that was handed in who did, approved and merged what.
+
+    With --from a git clone is all that one needs. Merges into a base without an event are found where there is a repository.
+    """
+    from cli.auditing import merges_without_event, tasks
+    from cli.verifying import verify_all
+    from export.verify import HARMLESS
+
+    looked, found = verify_all(call)
+    found += merges_without_event(call)
+    rows = tasks(call)
+    replicas = [{"replica": name, "seq": end.seq, "id": end.id} for name, end in looked.ends.items()]
+    damaged = any(finding.code not in HARMLESS for finding in found)
+    data = {
+        "ok": not damaged,
+        "events": looked.events,
+        "replicas": replicas,
+        "tasks": rows,
+        "findings": [finding.as_dict() for finding in found],
+    }
+    lines = [f"{row['replica']}: whole up to {row['seq']:,}; later cannot be known" for row in replicas]
+    lines += _table(rows)
+    remarks = finding_lines(found)
+    code = Exit.CORRUPT if damaged else Exit.DONE
+    call.answer(Answer(data, lines, [row["task"] for row in rows], remarks, code))
+
+
+def _table(rows: list[dict[str, Any]]) -> list[str]:
+    columns = Columns()
+    for row in rows:
+        commit, merge = ((row[name] or "-")[:12] for name in ("commit", "merge"))
+        approved = (
+            f"{row['approver']} ({row['signature']}, {row['policy']})" if row["approver"] else row["note"]
+        )
+        cells = (
+            row["task"],
+            row["state"],
+            commit,
+            row["submitter"] or "-",
+            approved,
+            merge,
+            row["gate"] or "-",
+        )
+        columns.add(*(safe_line(str(cell)) for cell in cells), safe_line(row["title"])[:60])
+    return columns.lines()

@@ -1,0 +1,45 @@
+"""`doctor`: what this store stands on."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from cli.call import Call
+from cli.grammar import command
+from cli.output import Answer
+from domain.refusals import Exit
+
+
+@command("doctor", "crewlog doctor\ncrewlog doctor --repair")
+def doctor(
+    call: Call,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Make anew what is derived, where it is wrong.", show_default=False),
+    ] = False,
+) -> None:
+    """Look at SQLite, file system, permissions, sizes, locks, git and derived files; say what to do about each finding.
+
+    --repair makes anew only what is folded or copied from the log; the log itself is never touched. `verify` reads all
+    of it.
+    """
+    from cli.diagnosis import Diagnosis
+
+    found = Diagnosis(call)
+    findings = found.findings()
+    repaired = found.repair(findings) if repair else []
+    left = [finding for finding in findings if finding.code not in repaired]
+    facts = found.facts()
+    data: dict[str, Any] = {
+        "facts": facts,
+        "findings": [finding.as_dict() for finding in left],
+        "repaired": repaired,
+    }
+    lines = [f"{name}: {value}" for name, value in facts.items()]
+    lines += [f"repaired: {code}" for code in repaired]
+    for finding in left:
+        lines += [f"{finding.code}: {finding.message}", f"  {finding.hint}"]
+    lines += [] if left else ["nothing is wrong"]
+    call.answer(Answer(data, lines, [finding.code for finding in left], exit=Exit.DONE))

@@ -1,0 +1,90 @@
+"""`restore`: bring a backup back."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli import place
+from cli.call import Call
+from cli.grammar import command
+from cli.importing import answer, finding_lines
+from cli.output import Answer
+from cli.place import DATABASE
+from cli.progress import progress
+from cli.store import Store
+
+if TYPE_CHECKING:
+    from export.importing import Imported
+
+
+@command("restore", "crewlog restore /mnt/safe/crewlog-monday.db")
+def restore(
+    call: Call,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="What `backup` made.", show_default=False)],
+) -> None:
+    """Bring a backup back. It goes on under a new id, with what the store's own segments and live.jsonl say beside it.
+
+    Where there is a store already nothing is replaced: the events of the backup that are absent are taken in.
+    """
+    from domain.stores.copies import check_copy
+
+    path = os.path.join(call.shell.cwd, file)
+    check_copy(path)
+    home = place.home_for_init(call.shell.cwd, call.shell.environ, call.options.store)
+    if os.path.exists(os.path.join(home.path, DATABASE)):
+        _into(call, path)
+    else:
+        _anew(call, path, home.path)
+
+
+def _into(call: Call, path: str) -> None:
+    """Take in what is absent."""
+    from export.copies import Copy
+    from export.importing import import_from
+
+    with progress(call.shell, "restoring") as step:
+        imported = import_from(call.store.log, Copy(path, call.store.log), step)
+    call.answer(
+        answer(call, imported, store=call.store.folder, replica=call.store.log.replica, restored=False)
+    )
+
+
+def _anew(call: Call, path: str, folder: str) -> None:
+    """Put the backup in the place of a database that is lost."""
+    from cli.replica import new_replica
+    from domain.stores.copies import back_up
+    from export.importing import as_dict, import_from
+    from export.sources import open_source
+
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    place.guard(folder)
+    for left in (
+        f"{DATABASE}-wal",
+        f"{DATABASE}-shm",
+    ):  # a log of the lost file must not be taken for the new one's
+        if os.path.lexists(os.path.join(folder, left)):
+            os.unlink(os.path.join(folder, left))
+    with progress(call.shell, "restoring") as step:
+        back_up(path, os.path.join(folder, DATABASE), step)
+    new_replica(folder, call.shell.entropy)
+    store = Store(folder, call.shell, "")
+    call._keep(store)  # noqa: SLF001 - the call closes it
+    places = [folder] if os.path.isdir(os.path.join(folder, "log")) else []
+    places += [store.live.path] if store.live.is_ahead() else []
+    imported: Imported | None = import_from(store.log, open_source(places)) if places else None
+    remarks = [*finding_lines(imported.findings if imported else ()), *store.after_write()]
+    counts = as_dict(imported) if imported else _NOTHING
+    data = {**counts, "store": folder, "replica": store.log.replica, "restored": True}
+    lines = [f"restored {folder}, which goes on as {store.log.replica}"]
+    lines += (
+        [f"{counts['events']:,} events were newer than the backup, and were taken in"]
+        if counts["events"]
+        else []
+    )
+    call.answer(Answer(data, lines, [folder], remarks))
+
+
+_NOTHING = {"events": 0, "known": 0, "pending": 0, "streams": 0, "blobs": 0, "conflicts": [], "findings": []}

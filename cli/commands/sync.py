@@ -1,0 +1,120 @@
+"""`sync`: exchange what was written with the other clones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.call import Call
+from cli.grammar import command
+from cli.importing import answer
+from cli.output import Answer
+from cli.progress import progress
+from domain.refusals import Refusal
+
+if TYPE_CHECKING:
+    from cli.git.sharing import Sharing
+    from export.importing import Imported
+
+
+@command("sync", "crewlog sync\ncrewlog sync --dry-run")
+def sync(
+    call: Call,
+    remote: Annotated[
+        str, typer.Option("--remote", metavar="NAME", help="Which remote of the code repository.")
+    ] = "origin",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would go and come.", show_default=False)
+    ] = False,
+) -> None:
+    """Seal and commit what is new here, take in what other clones wrote, push: branch `crewlog` of the remote.
+
+    The branches of tasks under review go along. Two clones that push at once both succeed.
+    """
+    from cli.git.sharing import Sharing
+
+    sharing = Sharing(call, remote)
+    if dry_run:
+        call.answer(_would(call, sharing))
+        return
+    call.store.log.settle()
+    call.store.segments.seal()
+    sharing.commit()
+    imported, settled = _exchange(call, sharing)
+    sharing.fetch_branches()
+    branches = sharing.under_review()
+    refused = sharing.push_branches(branches)
+    more: dict[str, Any] = {
+        "remote": remote,
+        "pushed": True,
+        "branches": [name for name in branches if not any(text.startswith(f"{name}:") for text in refused)],
+        "state": call.store.log.state_hash(),
+    }
+    done = answer(call, imported, **more)
+    remarks = [f"{path}: both sides changed it; the remote's is kept" for path in settled]
+    remarks += [f"not pushed: {text}" for text in refused]
+    lines = [*done.lines, *(f"pushed {name}" for name in more["branches"])]
+    call.answer(Answer(done.data, lines, done.ids, [*done.remarks, *remarks], done.exit))
+
+
+def _exchange(call: Call, sharing: Sharing) -> tuple[Imported, list[str]]:
+    """Fetch, merge, import and push, again where somebody else pushed meanwhile."""
+    from cli.git.sharing import TRIES
+
+    settled: list[str] = []
+    imported: Imported | None = None
+    for _ in range(TRIES):
+        if sharing.fetch():
+            settled += sharing.merge()
+        found = _take_in(call)
+        imported = found if imported is None else _joined(imported, found)
+        if sharing.is_pushed() or sharing.push():
+            return imported, settled
+    message = f"{TRIES} times another clone pushed first"
+    raise Refusal("git-busy", message, "All that came was taken in; run it again.")
+
+
+def _take_in(call: Call) -> Imported:
+    from export.importing import import_from
+    from export.sources import open_source
+
+    with progress(call.shell, "importing") as step:
+        return import_from(call.store.log, open_source([call.store.folder]), step)
+
+
+def _joined(one: Imported, other: Imported) -> Imported:
+    conflicts = {item.event: item for item in (*one.conflicts, *other.conflicts)}
+    return other._replace(
+        events=one.events + other.events,
+        streams=max(one.streams, other.streams),
+        blobs=one.blobs + other.blobs,
+        conflicts=tuple(conflicts.values()),
+    )
+
+
+def _would(call: Call, sharing: Sharing) -> Answer:
+    """What would go and come. The remote's branch is fetched, and nothing else changes."""
+    from cli.source import ref_source
+    from export.sources import Ref
+
+    unsealed = call.store.segments.unsealed()
+    incoming = 0
+    if sharing.fetch():
+        known = call.store.log
+        source: Any = ref_source(call, "refs/remotes/origin/crewlog")
+        assert isinstance(source, Ref)  # noqa: S101 - what ref_source gives
+        ends = {replica: end[0] for replica, end in known.chains().items()}
+        for file in source.files():
+            if file.span:
+                incoming += max(0, file.span.last - max(ends.get(file.span.replica, 0), file.span.first - 1))
+    branches = sharing.under_review()
+    data = {
+        "remote": sharing.remote,
+        "pushed": False,
+        "sealed": unsealed,
+        "incoming": incoming,
+        "branches": branches,
+    }
+    lines = [f"{unsealed:,} events would go, {incoming:,} would come"]
+    return Answer(data, [*lines, *(f"would push {name}" for name in branches)])

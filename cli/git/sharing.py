@@ -1,0 +1,158 @@
+"""The store's branch `crewlog` and the code repository's remote: fetch, merge, push, and what goes along.
+
+The store's repository has no remote of its own settings: it is told the address that the code repository has, so that
+one place says where the crew meets. Segments are never edited and blobs are named by their hash, so merging them is
+never a conflict; of the settings, which people edit, the remote's are kept where both sides changed them.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from cli.call import Call
+from cli.git.storing import BRANCH, WHO, commit
+from domain.refusals import Refusal
+from domain.task import APPROVED, IN_REVIEW, claim_of, load, submission_of
+from export.git import Git
+
+FETCHED = "refs/remotes/origin/crewlog"
+TRIES = 8
+
+
+class Pushed(NamedTuple):
+    """What a push came to: the commit of the branch, and the branches of code that went along."""
+
+    commit: str
+    branches: tuple[str, ...]
+
+
+class Sharing:
+    """One store and one remote of its code repository."""
+
+    def __init__(self, call: Call, remote: str) -> None:
+        """Raises Refusal `git` where there is no repository, or no such remote."""
+        if call.code is None:
+            hint = "`crewlog export` and `crewlog import FOLDER` do without git."
+            raise Refusal("git", "sync needs a git repository around the store", hint)
+        self.call = call
+        self.remote = remote
+        self.code = Git(call.code.main_worktree or call.code.common_dir, call.shell.environ)
+        self.store = Git(call.store.folder, call.shell.environ)
+        self.address = address(self.code, remote)
+
+    def commit(self) -> str | None:
+        """Commit what was sealed."""
+        return commit(self.store, "sync")
+
+    def fetch(self) -> bool:
+        """Get the remote's branch; False where it has none yet."""
+        return fetch(self.store, self.address)
+
+    def merge(self) -> list[str]:
+        """Take the remote's files in; the settings that both sides had changed."""
+        if self.store.says("merge-base", "--is-ancestor", FETCHED, "HEAD"):
+            return []
+        line = (
+            "merge",
+            "--quiet",
+            "--no-edit",
+            "--no-verify",
+            "--no-gpg-sign",
+            "--allow-unrelated-histories",
+        )
+        done = self.store.run(*line, "-m", "sync", FETCHED, codes=(0, 1), environ=WHO)
+        if done.code == 0:
+            return []
+        return self._settle(done.err)
+
+    def _settle(self, said: str) -> list[str]:
+        """Of settings that both sides changed keep the remote's; anything else is nobody's to decide."""
+        parts = self.store.run("diff", "--name-only", "--diff-filter=U", "-z").parts
+        strange = [path for path in parts if path.partition("/")[0] not in ("config.toml", "signers")]
+        if strange or not parts:
+            self.store.run("merge", "--abort", codes=(0, 128))
+            message = f"the branch {BRANCH} cannot be merged: {', '.join(strange) or said.strip()[:200]}"
+            hint = f"Two clones wrote one segment; look with `git -C {self.store.folder} log --all --stat`."
+            raise Refusal("corrupt", message, hint, files=strange)
+        self.store.run("checkout", "--quiet", "--theirs", "--", *parts)
+        self.store.run("add", "--", *parts)
+        self.store.run("commit", "--quiet", "--no-verify", "--no-gpg-sign", "-m", "sync", environ=WHO)
+        return parts
+
+    def push(self) -> bool:
+        """Push the branch; False where somebody else was quicker."""
+        line = ("push", "--quiet", "--no-verify", "--end-of-options", self.address)
+        done = self.store.run(*line, f"refs/heads/{BRANCH}:refs/heads/{BRANCH}", codes=(0, 1))
+        if done.code and not any(
+            word in done.err for word in ("fetch first", "non-fast-forward", "cannot lock")
+        ):
+            raise Refusal("git", f"push to {self.remote}: {' '.join(done.err.split())[:300]}", _PUSH_HINT)
+        return done.code == 0
+
+    def is_pushed(self) -> bool:
+        """True if the remote, when last fetched, had all that is committed here."""
+        known = self.store.run("rev-parse", "--quiet", "--verify", FETCHED, codes=(0, 1)).code == 0
+        return known and self.store.says("merge-base", "--is-ancestor", "HEAD", FETCHED)
+
+    # --- the code under review
+
+    def under_review(self) -> list[str]:
+        """The branches here of tasks that wait for review or for their merge."""
+        states = ", ".join(f"'{state}'" for state in (IN_REVIEW, APPROVED))
+        self.call.store.views.catch_up()
+        statement = f"SELECT data FROM tasks WHERE state IN ({states}) ORDER BY id"  # noqa: S608 - our own states
+        tasks = [load(row[0]) for row in self.call.store.views.connection.execute(statement)]
+        found: list[str] = []
+        for task in tasks:
+            submission, claim = submission_of(task), claim_of(task)
+            branch = (submission.code or {}).get("branch") if submission else None
+            branch = branch or (claim.branch if claim else None)
+            if submission and submission.commit and branch and self._is_at(branch, submission.commit):
+                found.append(branch)
+        return found
+
+    def _is_at(self, branch: str, commit_id: str) -> bool:
+        done = self.code.run(
+            "show-ref", "--verify", "--hash", "--", f"refs/heads/{branch}", codes=(0, 1, 128)
+        )
+        return done.code == 0 and done.line == commit_id
+
+    def push_branches(self, branches: list[str]) -> list[str]:
+        """Push these branches of the code; those that the remote refused, with its words."""
+        refused: list[str] = []
+        for branch in branches:
+            ref = f"refs/heads/{branch}"
+            line = ("push", "--quiet", "--no-verify", "--end-of-options", self.remote, f"{ref}:{ref}")
+            done = self.code.run(*line, codes=(0, 1))
+            if done.code:
+                refused.append(f"{branch}: {' '.join(done.err.split())[:200]}")
+        return refused
+
+    def fetch_branches(self) -> None:
+        """Get the branches of the crew, so that others can review them; nothing is checked out."""
+        spec = f"+refs/heads/crew/*:refs/remotes/{self.remote}/crew/*"
+        self.code.run("fetch", "--quiet", "--no-tags", "--end-of-options", self.remote, spec)
+
+
+_PUSH_HINT = "`git push` in the code repository says whether you may; nothing is lost, run sync again."
+
+
+def address(code: Git, remote: str) -> str:
+    """Where the remote is. A path is made whole: the store lies deeper than the code. Raises Refusal `git`."""
+    done = code.run("remote", "get-url", "--", remote, codes=(0, 2, 128))
+    if done.code:
+        message = f"the code repository has no remote {remote}"
+        raise Refusal("git", message, "git remote add origin URL", remote=remote)
+    path = os.path.join(code.folder, done.line)
+    return path if ":" not in done.line and os.path.isdir(path) else done.line
+
+
+def fetch(store: Git, where: str) -> bool:
+    """Get the branch `crewlog` of a remote into the store's repository; False where the remote has none."""
+    ref = f"refs/heads/{BRANCH}"
+    listed = store.run("ls-remote", "--heads", "--end-of-options", where, ref)
+    if not listed.line:
+        return False
+    store.run("fetch", "--quiet", "--no-tags", "--end-of-options", where, f"+{ref}:{FETCHED}")
+    return True

@@ -1,0 +1,376 @@
+"""Whether the log is whole and untouched: bytes, ids, chains, parents, tables, states, blobs, segments.
+
+Everything is read once, a thousand events at a time, and nothing is changed. What is wrong comes back as findings; a
+log of any size is looked through in bounded memory.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
+from itertools import count
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from domain import event, history
+from domain.event import VERSION, id_of, stated_id
+from domain.log import FOLDS
+from domain.refusals import Refusal
+from domain.registry import EVENT_TYPES
+from export.findings import Finding
+from export.importing import AHEAD, fork
+from export.segments import blob_path, blobs_of
+from export.sources import File, Places
+
+if TYPE_CHECKING:
+    from eventsourcing.persistence import Notification
+
+    from domain.log import Log
+
+CHUNK = 1_000
+LOG = "crewlog.db"
+FINDING_LIMIT = 1_000
+# What is no damage: it is told, and the exit code stays 0.
+HARMLESS = frozenset(
+    {"live-absent", "live-behind", "live-torn", "future", "unknown-type", "pending", "not-exported"}
+)
+
+Progress = Callable[[int, int], None]
+
+
+class End(NamedTuple):
+    """The end of a replica's chain, as its events say it."""
+
+    seq: int
+    id: str
+
+
+class Verified(NamedTuple):
+    """What was found in the log itself."""
+
+    events: int
+    ends: dict[str, End]
+    blobs: dict[str, str]
+    findings: list[Finding]
+
+
+class Findings(list[Finding]):
+    """Findings, up to a limit: of a log that is wrong everywhere the first thousand will do."""
+
+    def say(
+        self,
+        code: str,
+        message: str,
+        *,
+        path: str = LOG,
+        hint: str = "",
+        of: str = "",
+        **where: int,
+    ) -> None:
+        """Add a finding."""
+        if len(self) < FINDING_LIMIT:
+            self.append(Finding(code, path, message, hint, id=of, **where))
+
+
+# --- the log ---------------------------------------------------------------------------------------------------------
+
+
+def verify_log(log: Log, progress: Progress | None = None) -> Verified:
+    """Bytes, ids, chains, parents, and the tables that are kept beside the events."""
+    look = _Look(log)
+    total = log.position()
+    position = 0
+    while rows := log.lines(position, CHUNK):
+        look.at(rows, position)
+        position = rows[-1].id
+        if progress:
+            progress(position, total)
+    look.finish()
+    return Verified(look.events, look.ends, look.blobs, look.found)
+
+
+class _Look:
+    """One pass over the log, in its order."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._streams: dict[str, tuple[int, tuple[str, ...]]] = {}
+        self._holes: dict[str, dict[int, str]] = {}
+        self._arrived = 0
+        self._limit = event.format_time(log.clock() + AHEAD)
+        self.events = 0
+        self.ends: dict[str, End] = {}
+        self.blobs: dict[str, str] = {}
+        self.found = Findings()
+
+    def at(self, rows: Sequence[Notification], after: int) -> None:
+        """Look at the next rows."""
+        ids = self._log.arrivals(after, rows[-1].id)
+        for row in rows:
+            self.events += 1
+            body = self._body(row)
+            if body is None:
+                continue
+            event_id, arrived = ids.get(row.id, ("", 0))
+            if event_id != body["id"]:
+                self._say(row, "index-wrong", "the table of ids does not say this event", body["id"])
+            if arrived < self._arrived:
+                self._say(row, "arrival-wrong", "it arrived before the event in front of it", body["id"])
+            self._arrived = max(arrived, self._arrived)
+            self._in_stream(row, body)
+            self._in_chain(row, body)
+            self._about(row, body)
+
+    def _say(self, row: Notification, code: str, message: str, event_id: str = "") -> None:
+        self.found.say(code, f"position {row.id}: {message}", of=event_id, hint=_KEEP, line=row.id)
+
+    def _body(self, row: Notification) -> dict[str, Any] | None:
+        """The event's fields, if its bytes are what its id says."""
+        line: bytes = row.state
+        stated = stated_id(line)
+        if not stated or id_of(line) != stated:
+            self._say(row, "bytes-changed", "the bytes do not hash to the id", stated)
+            return None
+        body: dict[str, Any] = orjson.loads(line)
+        if (body["stream"], body["type"]) != (row.originator_id, row.topic):
+            self._say(row, "row-changed", "stream or type of the row is not that of the event", stated)
+        return body
+
+    def _in_stream(self, row: Notification, body: dict[str, Any]) -> None:
+        stream, parents = body["stream"], body.get("parents", [])
+        version, heads = self._streams.get(stream, (0, ()))
+        if row.originator_version != version + 1:
+            message = f"it is number {row.originator_version} of {stream}, and {version + 1} is missing"
+            self._say(row, "stream-broken", message, body["id"])
+        if tuple(parents) == heads:
+            now: tuple[str, ...] = (body["id"],)
+        else:
+            for parent in parents:
+                if parent not in heads and not 0 < self._log.position_of(parent) < row.id:
+                    self._say(row, "parent-missing", f"parent {parent[:12]} is not before it", body["id"])
+            now = tuple(sorted((*(head for head in heads if head not in parents), body["id"])))
+        self._streams[stream] = row.originator_version, now
+
+    def _in_chain(self, row: Notification, body: dict[str, Any]) -> None:
+        replica, seq = body.get("replica", ""), body.get("seq", 0)
+        end = self.ends.get(replica, End(0, ""))
+        if (seq, body.get("prev", "")) == (end.seq + 1, end.id):
+            self.ends[replica] = End(seq, body["id"])
+            self._close_holes(replica)
+            return
+        holes = self._holes.setdefault(replica, {})
+        if seq in holes:
+            self.found.append(fork(replica, seq, holes[seq], body["id"]))
+        elif seq <= end.seq:
+            self._fork_behind(row, replica, seq, body["id"])
+        else:
+            holes[seq] = body["id"]
+
+    def _fork_behind(self, row: Notification, replica: str, seq: int, event_id: str) -> None:
+        hint = "A store was copied or restored and went on under its old id; both events are kept."
+        message = f"position {row.id}: {replica} had an event with number {seq} before"
+        self.found.say("fork", message, path=replica, hint=hint, of=event_id)
+
+    def _close_holes(self, replica: str) -> None:
+        """Go on with what came before its predecessor."""
+        holes, end = self._holes.get(replica, {}), self.ends[replica]
+        while end.seq + 1 in holes:
+            end = End(end.seq + 1, holes.pop(end.seq + 1))
+            self.ends[replica] = end
+
+    def _about(self, row: Notification, body: dict[str, Any]) -> None:
+        if body["ts"] > self._limit:
+            self._say(row, "future", f"{body['ts']} is more than ten minutes ahead of this clock", body["id"])
+        if body["v"] > VERSION or body["type"] not in EVENT_TYPES:
+            self._say(row, "unknown-type", f"{body['type']} is of a newer crewlog", body["id"])
+        for digest in blobs_of(row.state):
+            self.blobs.setdefault(digest, body["id"])
+
+    def finish(self) -> None:
+        """Compare what the events say with the tables."""
+        self._report_holes()
+        for replica, (seq, event_id) in self._log.chains().items():
+            end = self.ends.get(replica, End(0, ""))
+            if (end.seq, end.id) != (seq, event_id) and not self._holes.get(replica):
+                message = f"{replica} should end with {seq} ({event_id[:12]}), and ends with {end.seq}"
+                self.found.say("chain-end", message, path=replica, hint=_KEEP, of=event_id)
+        heads = {stream: heads for stream, (_, heads) in self._streams.items()}
+        for stream, stored in self._log.all_heads():
+            if heads.pop(stream, None) != stored:
+                self.found.say("heads-wrong", f"the heads of {stream} are not those that its events say")
+        for stream in heads:
+            self.found.say("heads-wrong", f"the heads of {stream} are missing")
+        for what, number in self._log.strays().items():
+            if number:
+                self.found.say("stray-rows", f"{number} rows of {what} belong to no event of the log")
+        waiting = self._log.pending()
+        if waiting:
+            self.found.say("pending", f"{waiting} events wait for one that is not here", hint=_IMPORT)
+
+    def _report_holes(self) -> None:
+        for replica, holes in self._holes.items():
+            seq = self.ends.get(replica, End(0, "")).seq
+            for first in sorted(holes):
+                if first == seq + 1:  # it names another predecessor than the one that is here
+                    self.found.say(
+                        "fork", f"{replica} {first} does not continue {seq}", path=replica, of=holes[first]
+                    )
+                elif first > seq + 1:
+                    message = f"{replica}: {seq + 1} to {first - 1} are missing"
+                    self.found.say("gap", message, path=replica, hint=_IMPORT, of=holes[first])
+                seq = first
+
+
+_KEEP = "Keep the file as it is; another clone or a backup has the event as it was."
+_IMPORT = "Import the segments that hold them: `crewlog import`, `crewlog sync`."
+
+
+# --- states ----------------------------------------------------------------------------------------------------------
+
+
+def verify_states(log: Log, progress: Progress | None = None) -> list[Finding]:
+    """Fold every stream anew, and compare with the states that decisions are made on."""
+    found = Findings()
+    total = log.position()
+    done = 0
+    for stream, version, data, fold in log.all_states():
+        kind = FOLDS.get(stream.partition("/")[0])
+        events = log.stream(stream)
+        done += len(events)
+        if version != len(events):
+            found.say(
+                "state-wrong", f"{stream} has {len(events)} events, and its state was made of {version}"
+            )
+        elif kind and fold == kind.FOLD:
+            state = history.fold(kind, events).state
+            if data != (kind.dump(state) if state is not None else None):
+                hint = "`crewlog doctor --repair` folds it anew."
+                found.say("state-wrong", f"the state of {stream} is not what its events come to", hint=hint)
+        if progress:
+            progress(done, total)
+    return found
+
+
+# --- blobs -----------------------------------------------------------------------------------------------------------
+
+
+def verify_blobs(log: Log, folder: str, referred: dict[str, str]) -> list[Finding]:
+    """Every blob hashes to its name, and every one that an event refers to is here, or was taken out on purpose."""
+    found = Findings()
+    redacted, kept = log.redacted(), log.blobs()
+    for digest in kept:
+        data = log.find_blob(digest)
+        if data is not None and sha256(data).hexdigest() != digest:
+            found.say("blob-changed", f"blob {digest[:12]} does not match its hash", hint=_KEEP, of=digest)
+    for digest, event_id in referred.items():
+        if digest not in kept and digest not in redacted:
+            message = f"blob {digest[:12]}, of event {event_id[:12]}, is not here"
+            found.say("blob-missing", message, hint=_IMPORT, of=digest)
+    places = Places([folder])
+    for digest in places.blobs():
+        data = places.blob(digest, 1 << 30)
+        if data is None or sha256(data).hexdigest() != digest:
+            path = os.path.join(folder, blob_path(digest))
+            found.say("blob-changed", f"{path} does not match its name", path=path, hint=_SEGMENT, of=digest)
+    return found
+
+
+# --- segments --------------------------------------------------------------------------------------------------------
+
+_SEGMENT = "`git log` in the store's folder tells who changed it; `git checkout` brings it back."
+
+
+def verify_segments(log: Log, folder: str, progress: Progress | None = None) -> list[Finding]:
+    """Every line of every segment against the log, and every segment against the one before it."""
+    if not os.path.isdir(os.path.join(folder, "log")):
+        return []
+    found = Findings()
+    source = Places([folder])
+    files, done = source.files(), 0
+    total = sum(file.size for file in files)
+    ends: dict[str, int] = {}
+    for file in files:
+        if file.span is None:
+            found.say("not-a-segment", "it is not named like a segment", path=file.path)
+            continue
+        before = ends.get(file.span.replica, 0)
+        if file.span.first > before + 1:
+            message = f"{before + 1} to {file.span.first - 1} of {file.span.replica} are in no segment"
+            found.say("segment-missing", message, path=file.path, hint=_SEGMENT)
+        ends[file.span.replica] = max(before, file.span.last)
+        _verify_file(log, source, file, found)
+        done += file.size
+        if progress:
+            progress(done, total)
+    return found
+
+
+def _verify_file(log: Log, source: Places, file: File, found: Findings) -> None:
+    assert file.span is not None  # noqa: S101 - who calls has looked
+    numbers = count(file.span.first)
+    seq = file.span.first - 1
+    for lines in _batches(_sound(source, file, found)):
+        known = log.positions([event_id for event_id, _, _ in lines])
+        waiting = log.known_pending([event_id for event_id, _, _ in lines if event_id not in known])
+        for event_id, number, offset in lines:
+            seq = next(numbers)
+            if event_id not in known and event_id not in waiting:
+                message = f"event {event_id[:12]} is not in the log"
+                found.say(
+                    "segment-unknown",
+                    message,
+                    path=file.path,
+                    hint=_IMPORT,
+                    of=event_id,
+                    line=number,
+                    offset=offset,
+                )
+    if seq != file.span.last:
+        message = f"it ends with {seq}; by its name it goes up to {file.span.last}"
+        found.say("segment-cut", message, path=file.path, hint=_SEGMENT, offset=file.size)
+
+
+def _sound(source: Places, file: File, found: Findings) -> Iterator[tuple[str, int, int]]:
+    """Id, line and offset of the lines that are what they must be; a bad one is told, and ends the file."""
+    assert file.span is not None  # noqa: S101 - who calls has looked
+    seq, last = file.span.first, ""
+    try:
+        for line in source.lines(file):
+            text = line.data.removesuffix(b"\n")
+            wrong = "the line is cut off or over-long" if text == line.data else ""
+            stated = stated_id(text)
+            if not wrong and (not stated or id_of(text) != stated):
+                wrong = "the bytes do not hash to the id"
+            body: dict[str, Any] = {} if wrong else orjson.loads(text)
+            if not wrong and (body.get("replica"), body.get("seq")) != (file.span.replica, seq):
+                wrong = f"event {body.get('seq')} of {body.get('replica')} stands where {seq} belongs"
+            if not wrong and last and body.get("prev") != last:
+                wrong = "it does not continue the line before"
+            if wrong:
+                found.say(
+                    "segment-changed",
+                    wrong,
+                    path=file.path,
+                    hint=_SEGMENT,
+                    of=stated,
+                    line=line.number,
+                    offset=line.offset,
+                )
+                return
+            yield stated, line.number, line.offset
+            seq, last = seq + 1, stated
+    except Refusal as refusal:
+        found.say("segment-unreadable", refusal.message, path=file.path)
+
+
+def _batches(lines: Iterator[tuple[str, int, int]]) -> Iterator[list[tuple[str, int, int]]]:
+    batch: list[tuple[str, int, int]] = []
+    for line in lines:
+        batch.append(line)
+        if len(batch) == CHUNK:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
