@@ -54,7 +54,7 @@ def _take_forgotten(store: Store, log: Log, now: Replica) -> str:
     from export.importing import import_from
     from export.sources import open_source
 
-    places = [os.path.join(store.folder, "log", replica) for replica in behind]
+    places = [store.folder] if behind else []
     found = import_from(log, open_source([*places, *([live] if live else [])]))
     if live and not behind and not found.events:
         return ""  # an edited line: the live file's own business

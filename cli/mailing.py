@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.arguments import text_from
+from cli.blobs import whole_text
 from cli.call import Call
 from cli.output import Answer, Columns
 from cli.text import age, cut, safe, safe_line
@@ -174,14 +175,6 @@ def whole(call: Call, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     if not call.options.full:
         return list(rows)
     return [{**row, "text": whole_text(call, row["text"])} for row in rows]
-
-
-def whole_text(call: Call, text: str | dict[str, Any]) -> str:
-    """All of a text."""
-    from domain.blobs import digest_of, preview
-
-    digest = digest_of(text)
-    return call.store.log.blob(digest).decode("utf-8", "replace") if digest else preview(text)
 
 
 def table(call: Call, rows: Sequence[dict[str, Any]], me: str = "") -> list[str]:

@@ -436,7 +436,16 @@ CODE_ANSWERS: dict[str, Schema] = {
 }
 
 ANSWERS: dict[str, Schema] = {
-    "init": _object({"store": TEXT, "created": FLAG, "replica": TEXT, "me": MAYBE_TEXT, "why": TEXT}),
+    "init": _object(
+        {
+            "store": TEXT,
+            "created": FLAG,
+            "replica": TEXT,
+            "me": MAYBE_TEXT,
+            "why": TEXT,
+            "adopted": COUNT,
+        }
+    ),
     "where": _object({"store": TEXT, "why": TEXT, "worktree": MAYBE_TEXT, "writable": FLAG, "events": COUNT}),
     "join": _object({"agent": TEXT, "event": ID, "bound": MAYBE_TEXT, "process": _maybe(PROCESS)}),
     "whoami": _object(

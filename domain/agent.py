@@ -10,7 +10,7 @@ import orjson
 
 from domain.event import Event, Json
 
-FOLD = 1
+FOLD = 2
 
 Verdict = Literal["alive", "suspect", "lost"]
 # What a reader may be told of a name: `left` said so itself, `remote` works through another clone of the store.
@@ -60,7 +60,7 @@ def evolve(agent: Agent | None, event: Event) -> Agent:
 
 def dump(agent: Agent) -> bytes:
     """The state as JSON bytes."""
-    return orjson.dumps(agent)
+    return orjson.dumps(agent, option=orjson.OPT_SORT_KEYS)
 
 
 def load(data: bytes) -> Agent:

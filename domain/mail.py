@@ -137,7 +137,7 @@ def evolve(message: Message | None, event: Event) -> Message:
 def dump(message: Message) -> bytes:
     """The state as JSON bytes."""
     answers = [answer._asdict() for answer in message.answers]
-    return orjson.dumps({**message._asdict(), "answers": answers})
+    return orjson.dumps({**message._asdict(), "answers": answers}, option=orjson.OPT_SORT_KEYS)
 
 
 def load(data: bytes) -> Message:

@@ -572,9 +572,9 @@ _TUPLES = ("labels", "after", "holders", "conflicts")
 
 
 def dump(task: Task) -> bytes:
-    """The state as JSON bytes: `{"state": …, "card": {…}, "claim": {…}, …}`."""
+    """The state as JSON bytes, the same in every clone: `{"card": {…}, "claim": {…}, "state": …}`."""
     parts = {name: getattr(task, name) for name in ("card", *_PARTS) if hasattr(task, name)}
-    return orjson.dumps({"state": task.state, **parts})
+    return orjson.dumps({"state": task.state, **parts}, option=orjson.OPT_SORT_KEYS)
 
 
 def load(data: bytes) -> Task:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.blobs import whole_text
 from cli.call import Call
 from cli.follow import Signal, remaining
 from cli.grammar import command
@@ -21,7 +22,6 @@ from cli.mailing import (
     message_text,
     shown_address,
     whole,
-    whole_text,
     written_answer,
 )
 from cli.output import Answer, print_answer

@@ -39,6 +39,7 @@ def init(
     store = Store(home.path, call.shell, "")
     call._keep(store)  # noqa: SLF001 - the call closes it
     _make_files(store, home)
+    adopted = 0 if existed else _adopt(store)
     me = _me(call, store, stated)
     joined = _join_as_person(store, stated or me) if me else False
     remarks = [*store.warnings, *store.after_write()]
@@ -48,9 +49,15 @@ def init(
         "replica": store.replica,
         "me": me or None,
         "why": home.why,
+        "adopted": adopted,
     }
     said = "there is a store already" if existed else "made a store"
     lines = [f"{said}: {home.path} ({home.why})"]
+    lines += (
+        [f"{adopted:,} events of other clones taken in; `crewlog sync` exchanges what is new"]
+        if adopted
+        else []
+    )
     lines += (
         [f"you are {me} on this terminal"] if me else ["nobody joined: `crewlog join NAME` says who you are"]
     )
@@ -95,6 +102,25 @@ def _make_files(store: Store, home: place.Located) -> None:
         exclude(git.common_dir, "/" + os.path.relpath(home.path, git.main_worktree) + "/")
     if git:
         _make_repository(store)
+
+
+def _adopt(store: Store) -> int:
+    """Take in what other clones wrote, if the clone of the code came with their branch; how many events."""
+    from cli.git.sharing import Sharing
+    from cli.importing import finding_lines
+    from export.importing import import_from
+    from export.sources import open_source
+
+    try:
+        around = place.find_git(os.path.dirname(store.folder))
+        if around is None or not Sharing(store, "origin").adopt():
+            return 0
+        imported = import_from(store.log, open_source([store.folder]))
+    except Refusal as refusal:
+        store.warnings.append(f"what other clones wrote is not here yet: {refusal.message}; {refusal.hint}")
+        return 0
+    store.warnings += finding_lines(imported.findings)
+    return imported.events
 
 
 def _make_repository(store: Store) -> None:

@@ -8,6 +8,7 @@ from typing import Any, cast
 import orjson
 
 from cli.arguments import TaskArg
+from cli.blobs import whole_text
 from cli.call import Call
 from cli.events import event_line
 from cli.grammar import command
@@ -149,9 +150,8 @@ def whole(call: Call, value: Any) -> Any:
     """The value with every reference to a blob replaced by its text."""
     if isinstance(value, dict):
         members = cast("dict[str, Any]", value)
-        digest = digest_of(members)
-        if digest:
-            return call.store.log.blob(digest).decode("utf-8", "replace")
+        if digest_of(members):
+            return whole_text(call, members)
         return {name: whole(call, item) for name, item in members.items()}
     if isinstance(value, list):
         return [whole(call, item) for item in cast("Sequence[Any]", value)]

@@ -34,7 +34,8 @@ def sync(
     """
     from cli.git.sharing import Sharing
 
-    sharing = Sharing(call, remote)
+    sharing = Sharing(call.store, remote)
+    sharing.check()
     if dry_run:
         call.answer(_would(call, sharing))
         return

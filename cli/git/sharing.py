@@ -8,10 +8,11 @@ never a conflict; of the settings, which people edit, the remote's are kept wher
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from functools import cached_property
 
-from cli.call import Call
 from cli.git.storing import BRANCH, WHO, commit
+from cli.place import find_git
+from cli.store import Store
 from domain.refusals import Refusal
 from domain.task import APPROVED, IN_REVIEW, claim_of, load, submission_of
 from export.git import Git
@@ -20,26 +21,32 @@ FETCHED = "refs/remotes/origin/crewlog"
 TRIES = 8
 
 
-class Pushed(NamedTuple):
-    """What a push came to: the commit of the branch, and the branches of code that went along."""
-
-    commit: str
-    branches: tuple[str, ...]
-
-
 class Sharing:
     """One store and one remote of its code repository."""
 
-    def __init__(self, call: Call, remote: str) -> None:
-        """Raises Refusal `git` where there is no repository, or no such remote."""
-        if call.code is None:
+    def __init__(self, crew: Store, remote: str) -> None:
+        """Raises Refusal `git` where there is no repository around the store."""
+        around = find_git(os.path.dirname(crew.folder))
+        if around is None:
             hint = "`crewlog export` and `crewlog import FOLDER` do without git."
             raise Refusal("git", "sync needs a git repository around the store", hint)
-        self.call = call
+        self.crew = crew
         self.remote = remote
-        self.code = Git(call.code.main_worktree or call.code.common_dir, call.shell.environ)
-        self.store = Git(call.store.folder, call.shell.environ)
-        self.address = address(self.code, remote)
+        self.code = Git(around.main_worktree or around.common_dir, crew.shell.environ)
+        self.store = Git(crew.folder, crew.shell.environ)
+
+    @cached_property
+    def address(self) -> str:
+        """Where the remote is. Raises Refusal `git` where there is none of this name."""
+        return address(self.code, self.remote)
+
+    def check(self) -> None:
+        """Refuse (`git`) a store that is no repository of its own, and a remote that is not there."""
+        if not os.path.isdir(os.path.join(self.crew.folder, ".git")):
+            message = f"{self.crew.folder} is no git repository of its own"
+            raise Refusal("git", message, "`crewlog init` makes it one.")
+        self.store.check_version()
+        _ = self.address
 
     def commit(self) -> str | None:
         """Commit what was sealed."""
@@ -48,6 +55,21 @@ class Sharing:
     def fetch(self) -> bool:
         """Get the remote's branch; False where it has none yet."""
         return fetch(self.store, self.address)
+
+    def adopt(self) -> bool:
+        """Begin with what the clone of the code brought along; False where that has no branch `crewlog`.
+
+        Nobody is asked over the network: `init` works offline.
+        """
+        came = f"refs/remotes/{self.remote}/{BRANCH}"
+        done = self.code.run("show-ref", "--verify", "--quiet", "--", came, codes=(0, 1, 128))
+        if done.code:
+            return False
+        self.store.run(
+            "fetch", "--quiet", "--no-tags", "--end-of-options", self.code.folder, f"+{came}:{FETCHED}"
+        )
+        self.merge()
+        return True
 
     def merge(self) -> list[str]:
         """Take the remote's files in; the settings that both sides had changed."""
@@ -100,9 +122,9 @@ class Sharing:
     def under_review(self) -> list[str]:
         """The branches here of tasks that wait for review or for their merge."""
         states = ", ".join(f"'{state}'" for state in (IN_REVIEW, APPROVED))
-        self.call.store.views.catch_up()
+        self.crew.views.catch_up()
         statement = f"SELECT data FROM tasks WHERE state IN ({states}) ORDER BY id"  # noqa: S608 - our own states
-        tasks = [load(row[0]) for row in self.call.store.views.connection.execute(statement)]
+        tasks = [load(row[0]) for row in self.crew.views.connection.execute(statement)]
         found: list[str] = []
         for task in tasks:
             submission, claim = submission_of(task), claim_of(task)

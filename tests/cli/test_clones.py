@@ -1,0 +1,227 @@
+"""Two clones work offline on the same tasks, and meet at a remote: one winner, nothing lost, no conflict for git."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.cli.clones import bare, clone, segments
+from tests.cli.conftest import Crew, why
+from tests.cli.repositories import git
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Crew, Crew]:
+    """Two clones that know of the same three tasks."""
+    remote = bare(tmp_path)
+    ada = clone(remote, "ada")
+    for slug in ("one", "two", "three"):
+        ada.do(f"spawn {slug} --slug {slug} --as ada")
+    ada.do("sync")
+    bob = clone(remote, "bob")
+    bob.do("sync")
+    ada.do("sync")
+    return ada, bob
+
+
+def hashes(*crews: Crew) -> set[str]:
+    """The state of each clone."""
+    return {crew.do("verify")["state"] for crew in crews}
+
+
+def start(crew: Crew, task: str, name: str) -> str:
+    return str(crew.do(f"start {task} --as {name} --no-branch")["claim"])
+
+
+def test_what_one_clone_wrote_is_in_the_other_after_both_synced(pair: tuple[Crew, Crew]) -> None:
+    ada, bob = pair
+
+    assert [row["title"] for row in bob.do("list")["tasks"]] == ["one", "two", "three"]
+    assert len(hashes(ada, bob)) == 1
+    assert len(segments(ada)) == len(segments(bob)) == 2
+
+
+def test_two_that_started_one_task_offline_have_one_winner_and_the_other_is_told_the_way_out(
+    pair: tuple[Crew, Crew],
+) -> None:
+    ada, bob = pair
+    first = start(ada, "one", "ada")
+    second = start(bob, "one", "bob")
+    bob.do("note one 'half of it' --as bob")
+
+    ada.do("sync")
+    came = bob.do("sync")
+    ada.do("sync")
+
+    assert len(hashes(ada, bob)) == 1
+    assert came["conflicts"][0]["from"] == "bob"
+    for crew in pair:
+        (row,) = crew.do("conflicts")["conflicts"]
+        assert (row["event"], row["from"], row["holder"]) == (second, "bob", "ada")
+        assert any(line.startswith("crewlog resolve") for line in row["next"])
+        assert crew.do("show one")["task"]["claim"] == first
+        assert crew.do("show one")["task"]["conflicts"] == 1
+        assert "half of it" in crew.run("log", "one").out
+    late = bob.refused(f"done one --as bob --claim {second} --no-commit")
+    assert why(late) == ("stale-claim", 5)
+
+
+def test_nothing_is_approved_before_the_conflict_is_settled_and_that_is_known_everywhere(
+    pair: tuple[Crew, Crew],
+) -> None:
+    ada, bob = pair
+    claim = start(ada, "one", "ada")
+    ada.do(f"done one --as ada --claim {claim} --no-commit")
+    start(bob, "one", "bob")
+    for crew in (ada, bob, ada):
+        crew.do("sync")
+
+    refused = bob.refused("approve one --as bob")
+    assert why(refused) == ("conflicts", 4)
+    assert "crewlog conflicts" in refused["hint"]
+    ada.do("resolve one --note 'bob takes two' --as zoe")
+    for crew in (ada, bob):
+        crew.do("sync")
+
+    assert bob.do("conflicts")["conflicts"] == []
+    assert bob.do("approve one --as zoe")["state"] == "COMPLETED"
+
+
+def test_many_syncs_of_two_clones_never_conflict_in_git_and_end_alike(pair: tuple[Crew, Crew]) -> None:
+    chance = random.Random(7)
+    for round_ in range(6):
+        for crew, name in zip(pair, ("ada", "bob"), strict=True):
+            for _ in range(chance.randrange(3)):
+                task = chance.choice(("one", "two", "three"))
+                crew.run(
+                    *chance.choice(
+                        (
+                            ("start", task, "--as", name, "--no-branch"),
+                            ("note", task, f"round {round_}", "--as", name),
+                            ("edit", task, "--title", f"{name} {round_}", "--as", name),
+                            ("cancel", task, "--as", name),
+                            ("retry", task, "--as", name),
+                        )
+                    )
+                )
+        chance.choice(pair).do("sync")
+    for crew in (*pair, *pair):
+        crew.do("sync")
+
+    assert len(hashes(*pair)) == 1
+    assert [crew.do("verify")["findings"] for crew in pair] == [[], []]
+    first, second = (git(crew.folder / ".crewlog", "rev-parse", "HEAD^{tree}") for crew in pair)
+    assert first == second
+
+
+def test_who_pushes_second_takes_in_what_came_first_and_pushes_too(pair: tuple[Crew, Crew]) -> None:
+    ada, bob = pair
+    ada.do("note one a --as ada")
+    bob.do("note one b --as bob")
+
+    ada.do("sync")
+    came = bob.do("sync")
+    ada.do("sync")
+
+    assert (came["events"], came["pushed"]) == (1, True)
+    assert ada.do("show one")["task"]["notes"] == 2
+
+
+def test_a_dry_run_says_what_would_go_and_come_and_changes_nothing(pair: tuple[Crew, Crew]) -> None:
+    ada, bob = pair
+    ada.do("note one a --as ada")
+    ada.do("sync")
+    bob.do("note one b --as bob")
+    bob.do("note one c --as bob")
+    before = bob.do("verify")["events"], segments(bob)
+
+    would = bob.do("sync --dry-run")
+
+    assert (would["sealed"], would["incoming"], would["pushed"]) == (2, 1, False)
+    assert (bob.do("verify")["events"], segments(bob)) == before
+
+
+def test_a_clone_of_the_code_begins_with_what_the_others_wrote(pair: tuple[Crew, Crew]) -> None:
+    ada, _ = pair
+    ada.do("note one 'seen it' --as ada")
+    ada.do("sync")
+
+    eve = clone(ada.folder.parent / "origin.git", "eve")
+
+    assert [row["title"] for row in eve.do("list")["tasks"]] == ["one", "two", "three"]
+    assert eve.do("show one")["task"]["notes"] == 1
+    assert eve.do("spawn four --as eve")["state"] == "ASSIGNED"
+    eve.do("sync")
+    ada.do("sync")
+    assert len(hashes(ada, eve)) == 1
+
+
+def test_settings_that_both_sides_changed_keep_the_remotes_and_say_so(pair: tuple[Crew, Crew]) -> None:
+    ada, bob = pair
+    for crew, by in ((ada, "person"), (bob, "other")):
+        (crew.folder / ".crewlog/config.toml").write_text(f'[review]\nby = "{by}"\n')
+    ada.do("sync")
+
+    done = bob.run("sync")
+
+    assert done.code == 0
+    assert "config.toml: both sides changed it" in done.err
+    assert 'by = "person"' in (bob.folder / ".crewlog/config.toml").read_text()
+
+
+def test_the_branch_of_a_task_under_review_goes_along(pair: tuple[Crew, Crew]) -> None:
+    ada, bob = pair
+    answer = ada.do("start one --as ada")
+    work = Path(answer["dir"])
+    (work / "hello.py").write_text("print('hello')\n")
+    git(work, "add", ".")
+    git(work, "commit", "-q", "-m", "hello")
+    ada.do(f"done one --as ada --claim {answer['claim']}", cwd=work)
+
+    assert ada.do("sync")["branches"] == [answer["branch"]]
+    bob.do("sync")
+
+    there = git(bob.folder, "rev-parse", f"refs/remotes/origin/{answer['branch']}")
+    assert there == git(work, "rev-parse", "HEAD")
+
+
+def test_without_a_repository_or_a_remote_sync_says_what_is_missing(tmp_path: Path, crew: Crew) -> None:
+    assert why(crew.refused("sync")) == ("git", 6)
+    lonely = Crew(tmp_path / "lonely")
+    lonely.folder.mkdir()
+    git(lonely.folder, "init", "-q")
+    lonely.do("init --as zoe")
+    refused = lonely.refused("sync")
+    assert "no remote origin" in refused["message"]
+    assert refused["hint"].startswith("git remote add")
+
+
+def test_a_remote_that_cannot_be_reached_leaves_everything_as_it_was(pair: tuple[Crew, Crew]) -> None:
+    ada, _ = pair
+    git(ada.folder, "remote", "set-url", "origin", str(ada.folder / "nowhere.git"))
+    ada.do("note one a --as ada")
+
+    assert why(ada.refused("sync")) == ("git", 6)
+    assert ada.do("show one")["task"]["notes"] == 1
+    git(ada.folder, "remote", "set-url", "origin", str(ada.folder.parent / "origin.git"))
+    assert ada.do("sync")["pushed"]
+
+
+def test_a_damaged_segment_of_another_clone_is_told_and_the_rest_comes_in(pair: tuple[Crew, Crew]) -> None:
+    ada, bob = pair
+    ada.do("note one a --as ada")
+    ada.do("export")
+    newest = max(segments(ada), key=lambda path: path.stat().st_mtime_ns)
+    newest.write_bytes(newest.read_bytes().replace(b'"a"', b'"b"'))
+    git(ada.folder / ".crewlog", "add", "log")
+    git(ada.folder / ".crewlog", "commit", "-q", "-m", "tampered")
+    git(ada.folder / ".crewlog", "push", "-q", str(ada.folder.parent / "origin.git"), "crewlog")
+
+    done = bob.run("--json", "sync")
+
+    assert done.code == 7
+    (finding,) = done.json["findings"]
+    assert (finding["code"], finding["line"], finding["offset"]) == ("bad-line", 1, 0)
+    assert finding["path"].endswith(newest.name)

@@ -1,0 +1,206 @@
+"""`--at`: what was printed then is printed again; `--from`: what somebody else's segments say, without a store."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.clones import bare, clone
+from tests.cli.conftest import Crew, why
+
+SECOND = 1_000_000
+LOOKS = ("list --json", "list", "log --json -n 1000")
+
+
+def ticking(crew: Crew) -> None:
+    """Give every command a second of its own, beginning a while ago."""
+    ticks = itertools.count(10**15, SECOND)
+    crew.clock = lambda: next(ticks)
+
+
+def looks(crew: Crew, task: str) -> list[str]:
+    """What one sees now."""
+    lines = [*LOOKS, f"show {task} --json", "conflicts --json"]
+    return [crew.run(*crew.words(line)).out for line in lines]
+
+
+def looks_at(crew: Crew, task: str, when: str) -> list[str]:
+    """What one sees of then."""
+    lines = [*LOOKS, f"show {task} --json", "conflicts --json"]
+    return [crew.run(*crew.words(line), "--at", when).out for line in lines]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_printed_at_a_moment_is_what_was_printed_then(seed: int, tmp_path: Path) -> None:
+    chance = random.Random(seed)
+    crew = Crew(tmp_path)
+    ticking(crew)
+    crew.do("init --as zoe")
+    tasks = [crew.spawn(f"task {number}") for number in range(3)]
+    printed: dict[str, tuple[str, list[str]]] = {}
+    for _ in range(12):
+        task = chance.choice(tasks)
+        _do_something(crew, chance, task)
+        event = crew.run("log", "-n", "1", "-q").out.strip()
+        printed[event] = task, looks(crew, task)
+
+    for event, (task, seen) in printed.items():
+        assert looks_at(crew, task, event[:12]) == seen
+
+
+def _do_something(crew: Crew, chance: random.Random, task: str) -> None:
+    shown = crew.do(f"show {task}")["task"]
+    name = shown["holder"] or chance.choice(("ada", "bob"))
+    claim = shown["claim"]
+    lines = [
+        f"start {task} --as {name}",
+        f"done {task} --as {name} --claim {claim}",
+        f"approve {task} --as zoe",
+        f"reject {task} --as zoe --reason no",
+        f"note {task} hm --as zoe",
+        f"edit {task} --title changed-{chance.randrange(9)} -l l{chance.randrange(3)} --as zoe",
+        f"cancel {task} --as zoe",
+        f"retry {task} --as zoe",
+    ]
+    for line in chance.sample(lines, len(lines)):
+        if crew.run(*crew.words(line)).code == 0:
+            return
+
+
+def test_a_time_and_an_age_mean_the_same_moment_as_the_event(tmp_path: Path) -> None:
+    moment = 10**15
+    crew = Crew(tmp_path, clock=lambda: moment)
+    crew.do("init --as zoe")
+    task = crew.spawn("one")
+    moment += 3_600 * SECOND
+    crew.do(f"edit {task} --title two --as zoe")
+    moment += 600 * SECOND
+
+    for when in ("2001-09-09T02:30", "2001-09-09 02:30:00", "2001-09-09T04:30+02:00", "30m", "1h"):
+        assert crew.do(f"show {task} --at '{when}'")["task"]["title"] == "one", when
+    assert crew.do(f"show {task} --at 1m")["task"]["title"] == "two"
+    assert why(crew.refused(f"show {task} --at 2001-09-08")) == ("not-found", 3)
+
+
+def test_what_is_imported_later_does_not_rewrite_the_past(crew: Crew, tmp_path: Path) -> None:
+    other = Crew(tmp_path / "other")
+    other.folder.mkdir()
+    other.do("init --as bob")
+    other.spawn("from elsewhere")
+    other.do("export")
+    crew.spawn("here")
+    event = crew.run("log", "-n", "1", "-q").out.strip()
+    before = crew.run("list").out
+
+    crew.do("import other/.crewlog")
+
+    assert len(crew.do("list")["tasks"]) == 2
+    assert crew.run("list", "--at", event).out == before
+
+
+def test_agents_are_judged_as_of_then(tmp_path: Path) -> None:
+    moment = 10**15
+    crew = Crew(tmp_path, clock=lambda: moment)
+    crew.do("init --as zoe")
+    crew.do("heartbeat --as ada")
+    crew.do("join ada")
+    moment += 86_400 * SECOND
+    crew.do("join bob")
+
+    names = [row["name"] for row in crew.do("agents --at 12h")["agents"]]
+
+    assert "ada" in names
+    assert "bob" not in names
+
+
+@pytest.mark.parametrize(
+    ("when", "code"), [("yesterday", "bad-value"), ("", "bad-value"), ("ffffffffff", "not-found")]
+)
+def test_a_moment_that_is_none_is_refused_with_examples(when: str, code: str, crew: Crew) -> None:
+    refused = crew.refused(f"list --at '{when}'")
+
+    assert refused["code"] == code
+    assert "--at 2h" in refused["hint"]
+
+
+def test_looking_leaves_no_trace(crew: Crew) -> None:
+    crew.spawn()
+    files = {
+        path: path.read_bytes()
+        for path in (crew.folder / ".crewlog").iterdir()
+        if path.is_file() and not path.name.endswith("-shm")
+    }
+
+    crew.do("list --at 1s")
+
+    assert {path: path.read_bytes() for path in files} == files
+
+
+# --- without a store ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> tuple[Crew, str]:
+    """Somebody with nothing but a git clone, and a task that is in review."""
+    remote = bare(tmp_path)
+    ada = clone(remote, "ada")
+    task = ada.spawn("one")
+    claim = ada.do(f"start {task} --as ada --no-branch")["claim"]
+    ada.do(f"done {task} --as ada --claim {claim} --no-commit")
+    ada.do(f"approve {task} --as zoe")
+    ada.do("sync")
+    eve = clone(remote, "eve")
+    shutil.rmtree(eve.folder / ".crewlog")
+    return eve, task
+
+
+def test_an_auditor_with_nothing_but_a_git_clone_sees_what_is_whole_and_who_approved_what(
+    published: tuple[Crew, str],
+) -> None:
+    eve, task = published
+
+    answer = eve.do("audit --from origin/crewlog")
+
+    assert answer["ok"]
+    assert [(row["seq"], len(row["id"])) for row in answer["replicas"]] == [(6, 64)]
+    (row,) = answer["tasks"]
+    assert (row["task"], row["submitter"], row["approver"]) == (task, "ada", "zoe")
+    assert (row["policy"], row["signature"], row["state"]) == ("other", "not signed", "COMPLETED")
+    text = eve.run("audit", "--from", "origin/crewlog").out
+    assert "whole up to 6; later cannot be known" in text
+    assert not (eve.folder / ".crewlog").exists()
+
+
+@pytest.mark.parametrize("line", ["list", "show {}", "log", "log {}", "verify", "replay --task {}", "agents"])
+def test_a_git_ref_can_be_read_without_a_store(line: str, published: tuple[Crew, str]) -> None:
+    eve, task = published
+
+    result = eve.run(*eve.words(line.format(task)), "--from", "origin/crewlog")
+
+    assert (result.code, result.err) == (0, "")
+    assert result.out
+    assert not (eve.folder / ".crewlog").exists()
+
+
+def test_a_folder_with_segments_can_be_read_and_what_is_wrong_is_told(crew: Crew, tmp_path: Path) -> None:
+    task = crew.spawn("one")
+    crew.do("export")
+    (path,) = (crew.folder / ".crewlog/log").glob("*/*.jsonl")
+    whole: Any = path.read_bytes()
+
+    assert crew.do("list --from .crewlog")["tasks"][0]["id"] == task
+    path.write_bytes(whole.replace(b'"one"', b'"two"'))
+    assert crew.do("list --from .crewlog")["tasks"] == []
+    assert crew.run("verify", "--from", ".crewlog").code == 7
+    assert why(crew.refused("list --from nowhere")) == ("not-found", 3)
+
+
+def test_nothing_can_be_written_to_what_is_only_looked_at(crew: Crew) -> None:
+    result = crew.run("note", "t-aaaaaaaa", "x", "--at", "1h")
+
+    assert (result.code, "--at" in result.err) == (2, True)

@@ -1,0 +1,299 @@
+"""`verify`, `checkpoint`, `blob`, `redact`, `doctor`: whatever somebody did to the files is found, or does no harm."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.clones import segments
+from tests.cli.conftest import Crew, why
+
+
+def store(crew: Crew) -> Path:
+    return crew.folder / ".crewlog"
+
+
+@pytest.fixture
+def busy(crew: Crew) -> Crew:
+    """A store with some history, all of it exported."""
+    crew.submitted("one")
+    crew.do("spawn two --slug two --body - --as zoe", stdin="b" * 5_000)
+    crew.do("note two 'a note' --as ada")
+    crew.do("export")
+    crew.do("list")
+    return crew
+
+
+def codes(crew: Crew, line: str = "verify") -> list[str]:
+    """What verify finds; its exit code says the same."""
+    result = crew.run("--json", *crew.words(line))
+    assert result.code == (0 if result.json["ok"] else 7), result
+    return [finding["code"] for finding in result.json["findings"]]
+
+
+def plainly(crew: Crew, *statements: str) -> None:
+    """Change the database past crewlog, its triggers dropped."""
+    connection = sqlite3.connect(store(crew) / "crewlog.db")
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        connection.execute(f"DROP TRIGGER {name}")
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def test_a_store_that_nobody_touched_is_whole(busy: Crew) -> None:
+    answer = busy.do("verify")
+
+    assert (answer["ok"], answer["findings"], answer["events"]) == (True, [], 6)
+    assert [row["seq"] for row in answer["replicas"]] == [6]
+    assert "all is as the log says" in busy.run("verify").out
+
+
+TAMPERED: dict[str, tuple[str, set[str]]] = {
+    "a word of an event": (
+        "UPDATE stored_events SET state = CAST(replace(CAST(state AS TEXT), 'a note', 'a vote') AS BLOB)",
+        {"bytes-changed"},
+    ),
+    "the kind of a row": (
+        "UPDATE stored_events SET topic = 'task.noted' WHERE topic = 'task.started'",
+        {"row-changed"},
+    ),
+    "an event taken out": (
+        "DELETE FROM stored_events WHERE topic = 'task.started'",
+        {"stream-broken", "gap"},
+    ),
+    "the newest event taken out": (
+        "DELETE FROM stored_events WHERE topic = 'task.noted'",
+        {"chain-end", "stray-rows"},
+    ),
+    "the newest event taken out everywhere": (
+        (
+            "DELETE FROM stored_events WHERE topic = 'task.noted';"
+            "DELETE FROM event_id WHERE position = 6;"
+            "DELETE FROM keys WHERE id NOT IN (SELECT id FROM event_id);"
+            "UPDATE chain SET seq = 5, id = (SELECT id FROM event_id WHERE position = 5)"
+        ),
+        {"segment-unknown", "live-unknown", "heads-wrong"},
+    ),
+    "an event put in twice": (
+        (
+            "INSERT INTO stored_events (originator_id, originator_version, topic, state)"
+            " SELECT originator_id, originator_version + 9, topic, state FROM stored_events WHERE topic = 'task.noted'"
+        ),
+        {"stream-broken"},
+    ),
+    "the state of a task": (
+        (
+            "UPDATE stream_state SET state = CAST(replace(CAST(state AS TEXT), 'IN_REVIEW', 'COMPLETED') AS BLOB)"
+            " WHERE CAST(state AS TEXT) LIKE '%IN_REVIEW%'"
+        ),
+        {"state-wrong"},
+    ),
+    "the heads of a stream": ("DELETE FROM stream_heads WHERE stream LIKE 'task/%'", {"heads-wrong"}),
+    "when an event came": ("UPDATE event_id SET arrived = 0 WHERE position = 3", {"arrival-wrong"}),
+    "the table of ids": (
+        "UPDATE event_id SET id = replace(id, substr(id, 1, 2), 'zz') WHERE position = 3",
+        {"index-wrong"},
+    ),
+    "a blob": ("UPDATE blobs SET data = CAST('c' AS BLOB)", {"blob-changed"}),
+    "a blob taken out": ("DELETE FROM blobs", {"blob-missing"}),
+    "a key that belongs to nothing": (
+        "INSERT INTO keys VALUES ('ada', 'k', 'ffff')",
+        {"stray-rows"},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+def test_what_was_changed_in_the_database_with_the_triggers_dropped_is_found(what: str, busy: Crew) -> None:
+    script, expected = TAMPERED[what]
+    plainly(busy, *script.split(";"))
+
+    assert expected <= set(codes(busy))
+
+
+def test_views_that_were_edited_are_found_and_made_anew(busy: Crew) -> None:
+    connection = sqlite3.connect(store(busy) / "views.db")
+    connection.execute("UPDATE tasks SET title = 'three' WHERE slug = 'two'")
+    connection.commit()
+    connection.close()
+
+    assert codes(busy) == ["views-wrong"]
+    assert busy.do("doctor --repair")["repaired"] == ["views-wrong"]
+    assert codes(busy) == []
+
+
+def test_a_state_that_was_edited_is_folded_anew_by_doctor(busy: Crew) -> None:
+    plainly(busy, TAMPERED["the state of a task"][0])
+
+    assert "state-wrong" in [finding["code"] for finding in busy.do("doctor")["findings"]]
+    assert "state-wrong" in busy.do("doctor --repair")["repaired"]
+    assert codes(busy) == []
+
+
+FILES: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
+    "a segment's byte": ("log", lambda data: data.replace(b"a note", b"a vote"), "segment-changed"),
+    "a segment's line": ("log", lambda data: data[data.index(b"\n") + 1 :], "segment-changed"),
+    "a segment's end": ("log", lambda data: data[: data.rindex(b"\n", 0, -1) + 1], "segment-cut"),
+    "a segment's half line": ("log", lambda data: data[:-9], "segment-changed"),
+    "a segment's lines swapped": (
+        "log",
+        lambda data: b"\n".join([*data.split(b"\n")[1::-1], *data.split(b"\n")[2:]]),
+        "segment-changed",
+    ),
+    "a segment's blob": ("blobs", lambda data: data[:-1], "blob-changed"),
+    "live.jsonl": ("live.jsonl", lambda data: data.replace(b"a note", b"a vote"), "live-changed"),
+}
+
+
+@pytest.mark.parametrize("what", FILES)
+def test_what_was_changed_in_the_files_is_found_with_its_place(what: str, busy: Crew) -> None:
+    place, change, code = FILES[what]
+    path = next(path for path in [store(busy) / place, *store(busy).glob(f"{place}/*/*")] if path.is_file())
+    path.write_bytes(change(path.read_bytes()))
+
+    result = busy.run("--json", "verify")
+
+    assert result.code == 7
+    findings = [finding for finding in result.json["findings"] if finding["code"] == code]
+    assert findings
+    assert findings[0]["path"] == str(path)
+
+
+def test_each_flipped_byte_of_a_segment_is_found(crew: Crew) -> None:
+    from domain.log import Log
+    from domain.stores import sqlite
+    from export.verify import verify_segments
+
+    crew.do("export")
+    (path,) = segments(crew)
+    whole = path.read_bytes()
+    environment = sqlite.environment(str(store(crew) / "crewlog.db"), "", read_only=True)
+    log = Log(environment, environment, "r-0", keep_open=True)
+    for place in range(len(whole)):
+        data = bytearray(whole)
+        data[place] ^= 0x01
+        path.write_bytes(bytes(data))
+        (finding, *_) = verify_segments(log, str(store(crew)))
+        assert (finding.code, finding.line, finding.offset) == ("segment-changed", 1, 0), place
+    log.close()
+
+
+def test_a_segment_that_was_removed_is_missing(busy: Crew) -> None:
+    busy.do("note two more --as ada")
+    busy.do("export")
+    segments(busy)[0].unlink()
+
+    assert codes(busy) == ["segment-missing"]
+
+
+# --- checkpoints -------------------------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_proves_that_the_log_goes_on_from_it(busy: Crew) -> None:
+    made = busy.do("checkpoint -o kept.json")
+    busy.do("note two later --as ada")
+
+    assert made["events"] == 6
+    assert codes(busy, "verify --checkpoint kept.json") == []
+    assert why(busy.refused("checkpoint -o kept.json")) == ("bad-value", 2)
+
+
+def test_a_checkpoint_finds_a_log_that_was_rewritten_together_with_all_its_files(busy: Crew) -> None:
+    busy.do("checkpoint -o kept.json")
+    plainly(busy, *TAMPERED["the newest event taken out everywhere"][0].split(";"))
+    plainly(
+        busy,
+        "DELETE FROM stream_heads",
+        "DELETE FROM stream_state",
+        "INSERT INTO stream_heads SELECT stream, max(id), '' FROM (SELECT originator_id AS stream, id, position FROM"
+        " stored_events JOIN event_id ON position = rowid) GROUP BY stream HAVING max(position)",
+    )
+    for path in (*segments(busy), store(busy) / "live.jsonl"):
+        path.unlink()
+
+    found = codes(busy, "verify --checkpoint kept.json")
+
+    assert "checkpoint-broken" in found
+
+
+def test_a_checkpoint_that_was_edited_or_is_none_is_found(busy: Crew) -> None:
+    busy.do("checkpoint -o kept.json")
+    kept = busy.folder / "kept.json"
+    kept.write_text(kept.read_text().replace('"seq": 6', '"seq": 5'))
+
+    assert "checkpoint-changed" in codes(busy, "verify --checkpoint kept.json")
+    kept.write_text("{}")
+    assert why(busy.refused("verify --checkpoint kept.json")) == ("bad-value", 2)
+    assert why(busy.refused("verify --checkpoint nowhere.json")) == ("not-found", 3)
+
+
+# --- blobs -------------------------------------------------------------------------------------------------------
+
+
+def test_a_blob_is_shown_by_its_hash_and_all_are_checked(busy: Crew) -> None:
+    digest = busy.do("show two")["task"]["body"]["blob"]["sha256"]
+
+    assert busy.do(f"blob show {digest[:10]}") == {"sha256": digest, "size": 5_000, "text": "b" * 5_000}
+    assert busy.do("blob verify") == {"blobs": 1, "findings": []}
+    assert why(busy.refused("blob show ffffffffff")) == ("not-found", 3)
+    assert why(busy.refused("blob show")) == ("usage", 2)
+    assert why(busy.refused("blob eat ffffffffff")) == ("usage", 2)
+
+
+def test_a_redacted_blob_leaves_its_hash_and_an_event_and_the_rest_stays_whole(busy: Crew) -> None:
+    digest = busy.do("show two")["task"]["body"]["blob"]["sha256"]
+
+    event = busy.do(f"redact {digest[:10]} --reason 'a password' --as zoe")["event"]
+
+    refused = busy.refused(f"blob show {digest}")
+    assert why(refused) == ("redacted", 3)
+    assert refused["details"]["event"] == event
+    assert not list(store(busy).glob(f"blobs/*/{digest}"))
+    busy.do("export")
+    assert codes(busy) == []
+    again = busy.run("redact", digest, "--reason", "x", "--as", "zoe")
+    assert (again.code, "before" in again.err) == (0, True)
+    assert busy.do("show two")["task"]["body"]["blob"]["sha256"] == digest
+    assert busy.run("show", "two", "--full").code == 0
+
+
+# --- doctor ------------------------------------------------------------------------------------------------------
+
+
+def test_doctor_finds_nothing_wrong_with_a_sound_store_and_says_what_it_stands_on(busy: Crew) -> None:
+    answer = busy.do("doctor")
+
+    assert (answer["findings"], answer["repaired"]) == ([], [])
+    assert answer["facts"]["sqlite"] == sqlite3.sqlite_version
+    assert answer["facts"]["events"] == 6
+
+
+def test_doctor_says_who_could_read_along_and_how_to_mend_it(busy: Crew) -> None:
+    (store(busy) / "crewlog.db").chmod(0o644)
+
+    (finding,) = busy.do("doctor")["findings"]
+
+    assert finding["code"] == "open-to-others"
+    assert finding["hint"].startswith("chmod 600")
+
+
+def test_doctor_warns_where_nothing_keeps_the_checkpoint_race_of_sqlite_away(busy: Crew) -> None:
+    if sqlite3.sqlite_version_info >= (3, 51, 3):
+        pytest.skip("this SQLite has the race mended")
+    (store(busy) / "config.toml").write_text("[store]\nqueue = false\n")
+
+    assert [finding["code"] for finding in busy.do("doctor")["findings"]] == ["sqlite-race"]
+
+
+def test_doctor_mends_a_live_file_that_was_edited(busy: Crew) -> None:
+    live = store(busy) / "live.jsonl"
+    whole = live.read_bytes()
+    live.write_bytes(whole.replace(b"a note", b"a vote"))
+
+    assert busy.do("doctor --repair")["repaired"] == ["live-changed"]
+    assert live.read_bytes() == whole
