@@ -172,7 +172,7 @@ class Diagnosis:
         try:
             branch = Git(folder, self._call.shell.environ).line("symbolic-ref", "--short", "HEAD")
         except Refusal as refusal:
-            yield Finding("git", folder, refusal.message, refusal.hint)
+            yield Finding("no-repository", folder, refusal.message, refusal.hint)
             return
         if branch != "crewlog":
             hint = f"`git -C {folder} switch crewlog`"

@@ -23,7 +23,11 @@ def secure(store: Store, log: Log) -> None:
     now = read_replica(store.folder)
     if now is None:
         return
-    why = _why_new(store, log, now)
+    before = log.chains().get(now.id)
+    forgotten = _take_forgotten(store, log, now)
+    if forgotten:
+        store.warnings.append(forgotten)
+    why = "it goes on under a new id" if log.chains().get(now.id) != before else _where(store, now)
     if why:
         drawn = new_replica(store.folder, store.shell.entropy)
         log.replica = drawn.id
@@ -34,11 +38,8 @@ def secure(store: Store, log: Log) -> None:
         remember_place(store.folder, now)
 
 
-def _why_new(store: Store, log: Log, now: Replica) -> str:
-    """Why the id cannot be used any more, or ""."""
-    forgotten = _take_forgotten(store, log, now)
-    if forgotten:
-        return forgotten
+def _where(store: Store, now: Replica) -> str:
+    """Why the id is another database's, or ""."""
     if now.place and now.place != database_place(store.folder):
         return "the database was copied or moved"
     return ""
@@ -56,6 +57,7 @@ def _take_forgotten(store: Store, log: Log, now: Replica) -> str:
 
     places = [store.folder] if behind else []
     found = import_from(log, open_source([*places, *([live] if live else [])]))
+    store.recovered = found
     if live and not behind and not found.events:
         return ""  # an edited line: the live file's own business
     return f"the database was older than its own files; {found.events:,} events were taken in from there"

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from export.importing import Imported
 
 SHOWN = 20
-# What leaves something out; a gap, a clock or a fork of a chain is told, and all of it was taken in.
-DAMAGE = frozenset({"bad-line", "bad-blob", "cut-segment"})
+# What leaves something out; a gap or a fork of a chain is told, and all of it was taken in.
+LEFT_OUT = frozenset({"bad-line", "bad-blob", "cut-segment"})
 
 
 def answer(call: Call, imported: Imported, **more: Any) -> Answer:
@@ -26,7 +26,7 @@ def answer(call: Call, imported: Imported, **more: Any) -> Answer:
 
     remarks = call.store.after_write() if imported.events else []
     remarks += finding_lines(imported.findings)
-    damaged = any(finding.code in DAMAGE for finding in imported.findings)
+    damaged = any(finding.code in LEFT_OUT for finding in imported.findings)
     return Answer(
         {**as_dict(imported), **more}, lines(imported), (), remarks, Exit.CORRUPT if damaged else Exit.DONE
     )

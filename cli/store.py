@@ -14,6 +14,7 @@ from domain.refusals import Refusal
 
 if TYPE_CHECKING:
     from domain.log import Log
+    from export.importing import Imported
     from export.live import LiveFile
     from export.segments import Segments
     from projections.views import Views
@@ -30,6 +31,7 @@ class Store:
         self.shell = shell
         self.session = session
         self.warnings: list[str] = []
+        self.recovered: Imported | None = None  # what the database had forgotten, and its own files had not
 
     def path(self, name: str) -> str:
         """A file of the store."""

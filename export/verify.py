@@ -32,11 +32,6 @@ if TYPE_CHECKING:
 CHUNK = 1_000
 LOG = "crewlog.db"
 FINDING_LIMIT = 1_000
-# What is no damage: it is told, and the exit code stays 0.
-HARMLESS = frozenset(
-    {"live-absent", "live-behind", "live-torn", "future", "unknown-type", "pending", "not-exported"}
-)
-
 Progress = Callable[[int, int], None]
 
 

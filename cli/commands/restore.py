@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -15,9 +15,6 @@ from cli.output import Answer
 from cli.place import DATABASE
 from cli.progress import progress
 from cli.store import Store
-
-if TYPE_CHECKING:
-    from export.importing import Imported
 
 
 @command("restore", "crewlog restore /mnt/safe/crewlog-monday.db")
@@ -56,8 +53,7 @@ def _anew(call: Call, path: str, folder: str) -> None:
     """Put the backup in the place of a database that is lost."""
     from cli.replica import new_replica
     from domain.stores.copies import back_up
-    from export.importing import as_dict, import_from
-    from export.sources import open_source
+    from export.importing import as_dict
 
     os.makedirs(folder, mode=0o700, exist_ok=True)
     place.guard(folder)
@@ -72,9 +68,8 @@ def _anew(call: Call, path: str, folder: str) -> None:
     new_replica(folder, call.shell.entropy)
     store = Store(folder, call.shell, "")
     call._keep(store)  # noqa: SLF001 - the call closes it
-    places = [folder] if os.path.isdir(os.path.join(folder, "log")) else []
-    places += [store.live.path] if store.live.is_ahead() else []
-    imported: Imported | None = import_from(store.log, open_source(places)) if places else None
+    store.log.settle()
+    imported = store.recovered
     remarks = [*finding_lines(imported.findings if imported else ()), *store.after_write()]
     counts = as_dict(imported) if imported else _NOTHING
     data = {**counts, "store": folder, "replica": store.log.replica, "restored": True}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from tests.cli.repositories import commit, repository
 
 # This prints a document, not an answer.
 WITHOUT_ANSWER = {"schema"}
-ELSEWHERE = {"demo"}  # tests/cli/test_demo.py
-LINES = {"log", "tail"}
+ELSEWHERE = {"demo", "sync"}  # tests/cli/test_demo.py, tests/cli/test_clones.py
+LINES = {"log", "tail", "replay"}
 
 
 def problems(answer: Any, schema: Any) -> list[str]:
@@ -61,6 +62,7 @@ def steer(task: str) -> Iterator[str]:
     yield f"assign {task} --to anyone --as zoe"
     yield f"assign {task} --to anyone --as zoe"  # nothing to do
     yield f"edit {task} -p 1 --title first --as zoe"
+    yield f"resolve {task} --as zoe"  # nothing to do
 
 
 def work(crew: Crew, task: str) -> Iterator[str]:
@@ -131,6 +133,19 @@ def keep() -> Iterator[str]:
     yield "export"
     yield "export --rebuild"
     yield "rebuild"
+    yield "import"
+    yield "verify"
+    yield "checkpoint"
+    yield "doctor"
+    yield "audit"
+    yield "replay --agent ada"
+    yield "conflicts"
+    yield "backup safe.db"
+    yield "restore safe.db"
+    yield "blob verify"
+    digest = sha256(b"b" * 5_000).hexdigest()
+    yield f"blob show {digest}"
+    yield f"redact {digest} --reason 'not needed' --as zoe"
 
 
 def mail(crew: Crew, task: str) -> Iterator[str]:

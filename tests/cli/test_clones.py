@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
 from tests.cli.clones import bare, clone, segments
@@ -141,6 +144,15 @@ def test_a_dry_run_says_what_would_go_and_come_and_changes_nothing(pair: tuple[C
 
     assert (would["sealed"], would["incoming"], would["pushed"]) == (2, 1, False)
     assert (bob.do("verify")["events"], segments(bob)) == before
+
+
+def test_the_answers_of_sync_have_the_shape_that_schema_prints(pair: tuple[Crew, Crew]) -> None:
+    ada, _ = pair
+    jsonschema: Any = importlib.import_module("jsonschema")  # it has no types
+    schema: Any = orjson.loads(ada.run("schema").out)["$defs"]["sync"]
+
+    for line in ("sync", "sync --dry-run"):
+        jsonschema.Draft202012Validator(schema).validate(ada.do(line))
 
 
 def test_a_clone_of_the_code_begins_with_what_the_others_wrote(pair: tuple[Crew, Crew]) -> None:

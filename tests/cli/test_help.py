@@ -16,6 +16,7 @@ from cli.grammar import GROUPS, MODULES
 from domain.agent import LOST_INTERVALS
 from domain.refusals import CODES, EXIT_MEANINGS
 from domain.task import STATES, TRANSITIONS
+from export.findings import FINDINGS
 from tests.cli.conftest import Crew, why
 from tests.packaging.shell import inherited
 
@@ -93,15 +94,15 @@ def test_version_is_printed(crew: Crew) -> None:
     assert re.fullmatch(r"crewlog \d+\.\d+\.\d+\n", crew.run("--version").out)
 
 
-def refusals_in_the_code() -> Iterator[tuple[str, str]]:
-    """Each literal that is the code of a refusal, and where."""
+def codes_in_the_code(*names: str) -> Iterator[tuple[str, str]]:
+    """Each literal that is the first argument of a call of these names, and where."""
     for folder in ("cli", "domain", "export", "projections"):
         for path in sorted((PROJECT / folder).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text())):
                 if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name | ast.Attribute):
                     continue
                 name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
-                if name.lower().lstrip("_") in ("refusal", "finding") and node.args:
+                if name.lower().lstrip("_") in names and node.args:
                     for part in ast.walk(node.args[0]):
                         if isinstance(part, ast.Constant) and isinstance(part.value, str):
                             yield part.value, f"{path.relative_to(PROJECT)}:{node.lineno}"
@@ -114,11 +115,24 @@ def test_every_code_that_is_raised_is_in_the_table_and_every_code_in_the_table_i
         for path in (PROJECT / folder).rglob("*.py")
         if path.name != "refusals.py"
     )
-    raised = dict(refusals_in_the_code())
+    raised = dict(codes_in_the_code("refusal"))
 
-    assert {code: where for code, where in raised.items() if code not in CODES and "live-" not in code} == {}
+    assert {code: where for code, where in raised.items() if code not in CODES} == {}
     unused = {code for code in CODES if f'"{code}"' not in source}
     assert unused == set()
+
+
+def test_every_code_of_a_finding_is_in_the_table_and_every_code_in_the_table_is_found() -> None:
+    source = "\n".join(
+        path.read_text()
+        for folder in ("cli", "export")
+        for path in (PROJECT / folder).rglob("*.py")
+        if path.name != "findings.py"
+    )
+    found = dict(codes_in_the_code("finding"))
+
+    assert {code: where for code, where in found.items() if code not in FINDINGS} == {}
+    assert {code for code in FINDINGS if f'"{code}"' not in source} == set()
 
 
 def test_every_code_stands_in_the_generated_page() -> None:

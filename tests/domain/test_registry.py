@@ -35,6 +35,7 @@ GOOD: dict[str, list[Any]] = {
     "boolean": [True, False],
     "object": [{}, {"pid": 17}],
     "labels": [[], ["bug"], ["x" * 64], [f"l{number}" for number in range(LABELS_LIMIT)]],
+    "signature": ["-----BEGIN SSH SIGNATURE-----\nU1NI\n"],
     "tasks": [[], ["t-abcdefgh"], ["t-abcdefgh"] * LINKS_LIMIT],
     "commit": ["0" * 40, "0123456789abcdef" * 4],
     "paths": [[], ["src/größe x.py"], ["x" * PATH_LIMIT], ["x"] * PATHS_LIMIT],
@@ -52,6 +53,14 @@ BAD: dict[str, list[Any]] = {
     "commit": [1, None, [], "", "HEAD", "--all", "a" * 39, "g" * 40, "A" * 40, "a" * 41, "a" * 40 + "^"],
     "paths": [None, "x", {}, [1], [""], ["x" * (PATH_LIMIT + 1)], ["x"] * (PATHS_LIMIT + 1)],
     "events": [None, "a" * 64, [1], [""], ["a" * 63], ["A" * 64], ["a" * 64] * (CONFLICTS_LIMIT + 1)],
+    "signature": [
+        "x",
+        "",
+        1,
+        None,
+        "-----BEGIN SSH SIGNATURE-----\nü",
+        "-----BEGIN SSH SIGNATURE-----\n" + "x" * 3_000,
+    ],
     "tasks": [None, "t-abcdefgh", [1], [""], ["../x"], ["fix-login"], ["t-abcdefgh"] * (LINKS_LIMIT + 1)],
 }
 
