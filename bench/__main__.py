@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import append, cold, history, views, warm
+from bench import append, audit, cold, history, views, warm
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "append": append.main,
@@ -13,6 +13,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "warm": warm.main,
     "views": views.main,
     "history": history.main,
+    "audit": audit.main,
 }
 
 

@@ -27,11 +27,12 @@ ROUNDS = 40
 
 def history(number: int) -> Iterator[Event]:
     """Some events of tasks that are spawned, worked on, approved; ten or so a task."""
-    chance, given = random.Random(1), 0
+    chance, given, last = random.Random(1), 0, {"": ""}
 
     def sealed(stream: str, kind: str, actor: str, payload: dict[str, Any], **on: str) -> Event:
         nonlocal given
         given += 1
+        links = {"prev": last[""], "parents": [last[stream]] if stream in last else []}
         ts = event.format_time(10**15 + given * 1_000)
         fields = {
             "v": 1,
@@ -42,7 +43,10 @@ def history(number: int) -> Iterator[Event]:
             "stream": stream,
             "payload": payload,
         }
-        return event.seal({**fields, "on": on, "key": f"{given:016x}", "replica": "r-bench", "seq": given})
+        fields |= {"on": on, "key": f"{given:016x}", "replica": "r-bench", "seq": given}
+        made = event.seal({**fields, **{name: link for name, link in links.items() if link}})
+        last[""] = last[stream] = made.id
+        return made
 
     while given < number:
         stream, actor = "task/" + task_id(chance.randbytes(5)), f"agent-{chance.randrange(32)}"

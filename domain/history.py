@@ -77,7 +77,10 @@ def linearize(kind: Fold, events: Iterable[Event]) -> tuple[Event, ...]:
 
 def fold(kind: Fold, events: Iterable[Event]) -> History:
     """Fold a stream from all its events, in whatever order they are given."""
-    graph = _Graph(kind, events)
+    listed = [*events]
+    if _is_chain(listed):
+        return _fold_chain(kind, listed)
+    graph = _Graph(kind, listed)
     order = graph.order()
     dispositions = dict.fromkeys(graph.events, PENDING)
     state, stamps = None, _Stamps()
@@ -85,6 +88,24 @@ def fold(kind: Fold, events: Iterable[Event]) -> History:
         latest = stamps.latest(event, graph.keys[event.id]) if graph.is_forked else event
         state, dispositions[event.id] = step(kind, state, latest)
     return History(state, order, dispositions, graph.heads)
+
+
+def _is_chain(events: Sequence[Event]) -> bool:
+    """True if each event has seen the one in front of it and no other end: nothing is to be put in order."""
+    last: tuple[str, ...] = ()
+    for event in events:
+        if event.parents != last:
+            return False
+        last = (event.id,)
+    return True
+
+
+def _fold_chain(kind: Fold, events: Sequence[Event]) -> History:
+    state: Any = None
+    dispositions: dict[str, str] = {}
+    for event in events:
+        state, dispositions[event.id] = step(kind, state, event)
+    return History(state, tuple(events), dispositions, tuple(event.id for event in events[-1:]))
 
 
 Key = tuple[str, int, str]

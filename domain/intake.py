@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from domain import event, history
 from domain.event import Event
 from domain.history import APPLIED, CONFLICT, UNKNOWN, Fold
-from domain.stores.tables import Link, State, Tables
+from domain.stores.tables import Head, Link, State, Tables
 
 
 class Change(NamedTuple):
@@ -46,7 +46,8 @@ class Intake:
         self._folds = folds
         self._arrived = arrived
         self._streams: dict[str, _Stream] = {}
-        self._chains: dict[str, Link] = {}
+        self._chains: dict[str, Link] = {}  # as far as was seen, pending events too
+        self._ends: dict[str, Link] = {}  # of what came into the log
         self._new: dict[str, Event] = {}
         self._rows: list[tuple[Event, int]] = []
         self._pending: list[Event] = []
@@ -112,9 +113,12 @@ class Intake:
         stream.add(item)
         self._new[item.id] = item
         self._rows.append((item, stream.version))
+        self._ends[item.replica] = max(self._ends.get(item.replica, Link(0, "")), Link(item.seq, item.id))
 
     def _finish(self) -> Inserted:
         self._tables.insert(self._rows, self._arrived)
+        for replica, end in self._ends.items():
+            self._tables.put_chain(replica, end)
         changes = [stream.finish(self._new) for stream in self._streams.values()]
         pending = tuple(item for item in self._pending if item.id not in self._new)
         new = tuple(self._new.values())
@@ -129,7 +133,7 @@ class _Stream:
         self._stream = stream
         self._tables = tables
         self._kind = folds.get(stream.partition("/")[0])
-        self._heads = {head.id for head in tables.heads(stream)}
+        self._heads = {head.id: head for head in tables.heads(stream)}
         self._forked = bool(stored.version) and (self._kind is None or stored.fold != self._kind.FOLD)
         self._before = (
             self._kind.load(stored.data) if self._kind and stored.data and not self._forked else None
@@ -142,16 +146,19 @@ class _Stream:
     def add(self, item: Event) -> None:
         """Take the next event of the log's order."""
         self.version += 1
-        if set(item.parents) != self._heads:
+        if {*item.parents} != self._heads.keys():
             self._forked = True
-        self._heads = (self._heads - set(item.parents)) | {item.id}
+        for parent in item.parents:
+            self._heads.pop(parent, None)
+        self._heads[item.id] = Head(item.id, item.ts)
         if self._kind and not self._forked:
             self._state, became = history.step(self._kind, self._state, item)
             self._unknown += became == UNKNOWN
             self._conflicts += [item] if became == CONFLICT else []
 
     def finish(self, new: Mapping[str, Event]) -> Change:
-        """Keep the state; what came of it."""
+        """Keep the state and the heads; what came of it."""
+        self._tables.put_heads(self._stream, self._heads.values())
         if self._kind is None:
             self._tables.put_state(self._stream, State(self.version, None, 0, self.version))
             return Change(self._stream, None, None, ())

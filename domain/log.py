@@ -37,11 +37,19 @@ if TYPE_CHECKING:
 
 CHUNK = 1_000
 
+# Position, stream, number in the stream, type, bytes; id and arrival (µs) as the table of ids says them, or None.
+Row = tuple[int, str, int, str, bytes, str | None, int | None]
+
 Environment = Mapping[str, str]
 
 
 class Engine(Protocol):
-    """What an event store's factory offers; `domain.stores.sqlite.Factory` is one."""
+    """What an event store's factory offers; `domain.stores.sqlite.Factory` is one.
+
+    `position_column` is what the table of events calls the position.
+    """
+
+    position_column: str
 
     def turn(self) -> AbstractContextManager[None]:
         """The writers' queue."""
@@ -340,6 +348,16 @@ class Log:
         with engine.refusing():
             return engine.application_recorder().select_notifications(after, limit, inclusive_of_start=False)
 
+    def rows(self, after: int, limit: int = CHUNK) -> list[Row]:
+        """The events behind a position as they are stored, with what the table of ids says of them."""
+        statement = (
+            "SELECT s.{0}, s.originator_id, s.originator_version, s.topic, s.state, e.id, e.arrived"
+            " FROM stored_events s LEFT JOIN event_id e ON e.position = s.{0}"
+            " WHERE s.{0} > ? ORDER BY s.{0} LIMIT ?"
+        )
+        column = self._checked("reader").position_column
+        return self._select(statement.format(column), (after, limit))
+
     def read(self, after: int, limit: int = CHUNK) -> list[Stored]:
         """The events behind a position, with their arrival."""
         rows = self.lines(after, limit)
@@ -419,11 +437,6 @@ class Log:
         return {
             event_id for event_id in ids if self._select("SELECT 1 FROM pending WHERE id = ?", (event_id,))
         }
-
-    def arrivals(self, after: int, until: int) -> dict[int, tuple[str, int]]:
-        """Id and arrival (µs) of the events behind a position, up to another one, as the table of ids says them."""
-        statement = "SELECT position, id, arrived FROM event_id WHERE position > ? AND position <= ?"
-        return {row[0]: (row[1], row[2]) for row in self._select(statement, (after, until))}
 
     def all_heads(self) -> Generator[tuple[str, tuple[str, ...]]]:
         """Every stream with its heads, as they are kept, sorted."""

@@ -15,7 +15,7 @@ from domain import event
 from domain.event import LINE_LIMIT, Event, is_id
 from domain.refusals import Refusal
 from export.findings import Finding
-from export.segments import blobs_of
+from export.segments import batches, blobs_of
 
 if TYPE_CHECKING:
     from domain.intake import Inserted
@@ -63,6 +63,32 @@ class _Place(NamedTuple):
     path: str
     line: int
     offset: int
+
+
+class _Last(NamedTuple):
+    """What is needed of the event in front of a line."""
+
+    seq: int
+    id: str
+    replica: str = ""
+
+    @classmethod
+    def of(cls, line: bytes) -> _Last:
+        """Read from the end of a line that is known to be an event: behind its payload stand only plain fields."""
+        replica = line.rfind(b',"replica":"')
+        seq = line.rfind(b',"seq":')
+        if replica < 0 or seq < 0:
+            return cls(0, line[7:71].decode())
+        name = line[replica + 12 : line.index(b'"', replica + 12)].decode()
+        return cls(int(line[seq + 7 : line.index(b",", seq + 7)]), line[7:71].decode(), name)
+
+
+def _whole(line: Line) -> bytes:
+    """The line without its newline. Raises Refusal `corrupt` where it has none, or is too long for an event."""
+    if line.data.endswith(b"\n"):
+        return line.data[:-1]
+    what = f"over {LINE_LIMIT:,} bytes" if len(line.data) > LINE_LIMIT else "cut off"
+    raise Refusal("corrupt", f"the line is {what}")
 
 
 class _Import:
@@ -120,45 +146,55 @@ class _Import:
             yield from self._events(file)
 
     def _events(self, file: File) -> Iterator[tuple[Event, _Place]]:
-        """The events of a file, up to its first bad line."""
-        last = None
-        for line in self._source.lines(file):
-            try:
-                found = self._judged(file, line, last)
-            except Refusal as refusal:
-                code = "bad-line" if refusal.code == "corrupt" else refusal.code
-                stated = str(refusal.details.get("id", ""))
-                message = f"{refusal.message}; the rest of the file was left out"
-                self._find(Finding(code, file.path, message, _RESTORE, line.number, line.offset, stated))
-                break
-            if found is not None:
-                yield found, _Place(file.path, line.number, line.offset)
-                last = found
-            if line.number % CHUNK == 0:
-                self._report(line.offset)
-        else:
-            self._check_end(file, last)
+        """The absent events of a file, up to its first bad line; what is here already is only looked at."""
+        last = _Last(file.span.first - 1 if file.span else 0, "")
+        for lines in batches(self._source.lines(file), CHUNK):
+            known = self._known(lines)
+            for line in lines:
+                try:
+                    found = None if line.data[7:71] in known else event.check(_whole(line))
+                    now = _Last.of(line.data) if found is None else _Last(found.seq, found.id, found.replica)
+                    self._check_place(file, last, now, line.data)
+                except Refusal as refusal:
+                    self._bad_line(file, line, refusal)
+                    self._report(file.size)
+                    return
+                self._read += found is None
+                last = now
+                if found is not None and found.kind != "pulse":  # a sign of life is nobody else's
+                    yield found, _Place(file.path, line.number, line.offset)
+            self._report(lines[-1].offset)
+        self._check_end(file, last)
         self._done += file.size
-        self._report(0)
 
-    def _judged(self, file: File, line: Line, last: Event | None) -> Event | None:
-        """The event of a line; None for a sign of life, which is nobody else's. Raises Refusal `corrupt`."""
-        if not line.data.endswith(b"\n"):
-            what = f"over {LINE_LIMIT:,} bytes" if len(line.data) > LINE_LIMIT else "cut off"
-            raise Refusal("corrupt", f"the line is {what}")
-        found = event.check(line.data[:-1])
-        if file.span and (found.replica != file.span.replica or found.seq != _expected(file, last)):
-            message = (
-                f"event {found.seq} of {found.replica} does not belong here: {_expected(file, last)} is next"
-            )
-            raise Refusal("corrupt", message, id=found.id)
-        if file.span and last and found.prev != last.id:
-            raise Refusal("corrupt", "it does not continue the line before", id=found.id)
-        return None if found.kind == "pulse" else found
+    def _known(self, lines: Sequence[Line]) -> set[bytes]:
+        """The ids of the lines that are here already, to the byte: they hash to an id that the log has."""
+        sound = [line.data[:-1] for line in lines if line.data.endswith(b"\n")]
+        ids = [event.id_of(text) for text in sound if text.startswith(b'{"id":"')]
+        stated = {event.stated_id(text) for text in sound}
+        here = self._log.positions([event_id for event_id in ids if event_id in stated])
+        return {event_id.encode() for event_id in here}
 
-    def _check_end(self, file: File, last: Event | None) -> None:
-        if file.span and (last is None or last.seq != file.span.last):
-            end = last.seq if last else "nothing"
+    def _bad_line(self, file: File, line: Line, refusal: Refusal) -> None:
+        code = "bad-line" if refusal.code == "corrupt" else refusal.code
+        stated = str(refusal.details.get("id", ""))
+        message = f"{refusal.message}; the rest of the file was left out"
+        self._find(Finding(code, file.path, message, _RESTORE, line.number, line.offset, stated))
+        self._done += file.size
+
+    def _check_place(self, file: File, last: _Last, now: _Last, line: bytes) -> None:
+        """Raise Refusal `corrupt` for an event of a segment that does not stand where it belongs."""
+        if file.span is None:
+            return
+        if now.seq != last.seq + 1 or now.replica != file.span.replica:
+            message = f"event {now.seq} of {now.replica} does not belong here: {last.seq + 1} is next"
+            raise Refusal("corrupt", message, id=now.id)
+        if last.id and b'"prev":"%s"' % last.id.encode() not in line:
+            raise Refusal("corrupt", "it does not continue the line before", id=now.id)
+
+    def _check_end(self, file: File, last: _Last) -> None:
+        if file.span and last.seq != file.span.last:
+            end = last.seq if last.id else "nothing"
             message = f"the file ends with {end}; by its name it goes up to {file.span.last}"
             self._find(Finding("cut-segment", file.path, message, _RESTORE, offset=file.size))
 
@@ -246,11 +282,6 @@ def fork(replica: str, seq: int, one: str, other: str) -> Finding:
 def _redacted(events: Sequence[Event]) -> list[str]:
     found = (item.payload.get("sha256") for item in events if item.type == "log.redacted")
     return [digest for digest in found if isinstance(digest, str)]
-
-
-def _expected(file: File, last: Event | None) -> int:
-    assert file.span is not None  # noqa: S101 - who calls has looked
-    return last.seq + 1 if last else file.span.first
 
 
 def _at(code: str, places: dict[str, _Place], item: Event, message: str, hint: str) -> Finding:

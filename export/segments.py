@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 
 from domain.event import LINE_LIMIT, is_id, stated_id
 from domain.names import is_name
@@ -99,7 +99,7 @@ class Segments:
             self._sweep()
             self.drop_redacted()
             for replica in self._replicas:
-                for part in _parts(self._unsealed(replica, progress)):
+                for part in batches(self._unsealed(replica, progress), SEGMENT_EVENTS):
                     blobs += sum(self._write_blobs(item.line) for item in part)
                     segments.append(self._write(replica, part))
                     events += len(part)
@@ -192,15 +192,19 @@ class Segments:
 _TEMPORARY = ".sealing-"
 
 
-def _parts(events: Iterable[Event]) -> Iterator[list[Event]]:
-    part: list[Event] = []
-    for item in events:
-        part.append(item)
-        if len(part) == SEGMENT_EVENTS:
-            yield part
-            part = []
-    if part:
-        yield part
+Item = TypeVar("Item")
+
+
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """The items in lists of at most so many."""
+    batch: list[Item] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _make_folders(folder: str, path: str) -> None:

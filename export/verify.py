@@ -21,13 +21,11 @@ from domain.refusals import Refusal
 from domain.registry import EVENT_TYPES
 from export.findings import Finding
 from export.importing import AHEAD, fork
-from export.segments import blob_path, blobs_of
+from export.segments import batches, blob_path, blobs_of
 from export.sources import File, Places
 
 if TYPE_CHECKING:
-    from eventsourcing.persistence import Notification
-
-    from domain.log import Log
+    from domain.log import Log, Row
 
 CHUNK = 1_000
 LOG = "crewlog.db"
@@ -77,17 +75,22 @@ def verify_log(log: Log, progress: Progress | None = None) -> Verified:
     look = _Look(log)
     total = log.position()
     position = 0
-    while rows := log.lines(position, CHUNK):
-        look.at(rows, position)
-        position = rows[-1].id
+    while rows := log.rows(position, CHUNK):
+        look.at(rows)
+        position = rows[-1][0]
         if progress:
             progress(position, total)
     look.finish()
     return Verified(look.events, look.ends, look.blobs, look.found)
 
 
+_HEAD = b'{"id":"%s",'
+_NO_EVENTS: tuple[int, tuple[str, ...]] = (0, ())
+_NO_CHAIN = End(0, "")
+
+
 class _Look:
-    """One pass over the log, in its order."""
+    """One pass over the log, in its order. `at` does what every event needs, and asks the others where something is odd."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
@@ -100,73 +103,84 @@ class _Look:
         self.blobs: dict[str, str] = {}
         self.found = Findings()
 
-    def at(self, rows: Sequence[Notification], after: int) -> None:
+    def at(self, rows: Sequence[Row]) -> None:
         """Look at the next rows."""
-        ids = self._log.arrivals(after, rows[-1].id)
+        self.events += len(rows)
+        streams, ends, hashed, loads = self._streams, self.ends, event.id_of, orjson.loads
         for row in rows:
-            self.events += 1
-            body = self._body(row)
-            if body is None:
+            position, stream, version, topic, line, kept_id, arrived = row
+            event_id = hashed(line)
+            if line[:73] != _HEAD % event_id.encode():
+                self._say(position, "bytes-changed", "the bytes do not hash to the id", stated_id(line))
                 continue
-            event_id, arrived = ids.get(row.id, ("", 0))
-            if event_id != body["id"]:
-                self._say(row, "index-wrong", "the table of ids does not say this event", body["id"])
-            if arrived < self._arrived:
-                self._say(row, "arrival-wrong", "it arrived before the event in front of it", body["id"])
-            self._arrived = max(arrived, self._arrived)
-            self._in_stream(row, body)
-            self._in_chain(row, body)
-            self._about(row, body)
+            body = loads(line)
+            before, heads = streams.get(stream, _NO_EVENTS)
+            if kept_id != event_id or arrived is None or arrived < self._arrived or version != before + 1:
+                self._kept(row, event_id, before)
+            else:
+                self._arrived = arrived
+            if body["stream"] != stream or body["type"] != topic:
+                self._say(
+                    position, "row-changed", "stream or type of the row is not that of the event", event_id
+                )
+            parents = tuple(body.get("parents", ()))
+            streams[stream] = (
+                version,
+                ((event_id,) if parents == heads else self._forked(row, heads, parents)),
+            )
+            replica, seq = body.get("replica", ""), body.get("seq", 0)
+            end = ends.get(replica, _NO_CHAIN)
+            if seq == end.seq + 1 and body.get("prev", "") == end.id:
+                ends[replica] = End(seq, event_id)
+                if self._holes:
+                    self._close_holes(replica)
+            else:
+                self._off_chain(position, replica, seq, event_id)
+            if body["ts"] > self._limit or topic not in EVENT_TYPES or body["v"] > VERSION:
+                self._odd(position, body)
+            for digest in blobs_of(line):
+                self.blobs.setdefault(digest, event_id)
 
-    def _say(self, row: Notification, code: str, message: str, event_id: str = "") -> None:
-        self.found.say(code, f"position {row.id}: {message}", of=event_id, hint=_KEEP, line=row.id)
+    def _say(self, position: int, code: str, message: str, event_id: str = "") -> None:
+        self.found.say(code, f"position {position}: {message}", of=event_id, hint=_KEEP, line=position)
 
-    def _body(self, row: Notification) -> dict[str, Any] | None:
-        """The event's fields, if its bytes are what its id says."""
-        line: bytes = row.state
-        stated = stated_id(line)
-        if not stated or id_of(line) != stated:
-            self._say(row, "bytes-changed", "the bytes do not hash to the id", stated)
-            return None
-        body: dict[str, Any] = orjson.loads(line)
-        if (body["stream"], body["type"]) != (row.originator_id, row.topic):
-            self._say(row, "row-changed", "stream or type of the row is not that of the event", stated)
-        return body
+    def _kept(self, row: Row, event_id: str, before: int) -> None:
+        """What is wrong with the row's number in its stream, or with what the table of ids says."""
+        position, stream, version, _, _, kept_id, arrived = row
+        if version != before + 1:
+            message = f"it is number {version} of {stream}, and {before + 1} is missing"
+            self._say(position, "stream-broken", message, event_id)
+        if kept_id != event_id:
+            self._say(position, "index-wrong", "the table of ids does not say this event", event_id)
+        if arrived is not None and arrived < self._arrived:
+            self._say(position, "arrival-wrong", "it arrived before the event in front of it", event_id)
 
-    def _in_stream(self, row: Notification, body: dict[str, Any]) -> None:
-        stream, parents = body["stream"], body.get("parents", [])
-        version, heads = self._streams.get(stream, (0, ()))
-        if row.originator_version != version + 1:
-            message = f"it is number {row.originator_version} of {stream}, and {version + 1} is missing"
-            self._say(row, "stream-broken", message, body["id"])
-        if tuple(parents) == heads:
-            now: tuple[str, ...] = (body["id"],)
-        else:
-            for parent in parents:
-                if parent not in heads and not 0 < self._log.position_of(parent) < row.id:
-                    self._say(row, "parent-missing", f"parent {parent[:12]} is not before it", body["id"])
-            now = tuple(sorted((*(head for head in heads if head not in parents), body["id"])))
-        self._streams[stream] = row.originator_version, now
+    def _forked(self, row: Row, heads: tuple[str, ...], parents: tuple[str, ...]) -> tuple[str, ...]:
+        """The heads behind an event that has not seen exactly the heads before it."""
+        event_id = row[4][7:71].decode("ascii")
+        for parent in parents:
+            if parent not in heads and not 0 < self._log.position_of(parent) < row[0]:
+                self._say(row[0], "parent-missing", f"parent {parent[:12]} is not before it", event_id)
+        return tuple(sorted((*(head for head in heads if head not in parents), event_id)))
 
-    def _in_chain(self, row: Notification, body: dict[str, Any]) -> None:
-        replica, seq = body.get("replica", ""), body.get("seq", 0)
-        end = self.ends.get(replica, End(0, ""))
-        if (seq, body.get("prev", "")) == (end.seq + 1, end.id):
-            self.ends[replica] = End(seq, body["id"])
-            self._close_holes(replica)
-            return
+    def _off_chain(self, position: int, replica: str, seq: int, event_id: str) -> None:
+        """An event that does not continue its replica's chain: it came early, or its number was given twice."""
         holes = self._holes.setdefault(replica, {})
         if seq in holes:
-            self.found.append(fork(replica, seq, holes[seq], body["id"]))
-        elif seq <= end.seq:
-            self._fork_behind(row, replica, seq, body["id"])
+            self.found.append(fork(replica, seq, holes[seq], event_id))
+        elif seq <= self.ends.get(replica, _NO_CHAIN).seq:
+            hint = "A store was copied or restored and went on under its old id; both events are kept."
+            message = f"position {position}: {replica} had an event with number {seq} before"
+            self.found.say("fork", message, path=replica, hint=hint, of=event_id)
         else:
-            holes[seq] = body["id"]
+            holes[seq] = event_id
 
-    def _fork_behind(self, row: Notification, replica: str, seq: int, event_id: str) -> None:
-        hint = "A store was copied or restored and went on under its old id; both events are kept."
-        message = f"position {row.id}: {replica} had an event with number {seq} before"
-        self.found.say("fork", message, path=replica, hint=hint, of=event_id)
+    def _odd(self, position: int, body: dict[str, Any]) -> None:
+        if body["ts"] > self._limit:
+            message = f"{body['ts']} is more than ten minutes ahead of this clock"
+            self._say(position, "future", message, body["id"])
+        if body["v"] > VERSION or body["type"] not in EVENT_TYPES:
+            self._say(position, "unknown-type", f"{body['type']} is of a newer crewlog", body["id"])
 
     def _close_holes(self, replica: str) -> None:
         """Go on with what came before its predecessor."""
@@ -174,14 +188,6 @@ class _Look:
         while end.seq + 1 in holes:
             end = End(end.seq + 1, holes.pop(end.seq + 1))
             self.ends[replica] = end
-
-    def _about(self, row: Notification, body: dict[str, Any]) -> None:
-        if body["ts"] > self._limit:
-            self._say(row, "future", f"{body['ts']} is more than ten minutes ahead of this clock", body["id"])
-        if body["v"] > VERSION or body["type"] not in EVENT_TYPES:
-            self._say(row, "unknown-type", f"{body['type']} is of a newer crewlog", body["id"])
-        for digest in blobs_of(row.state):
-            self.blobs.setdefault(digest, body["id"])
 
     def finish(self) -> None:
         """Compare what the events say with the tables."""
@@ -306,7 +312,7 @@ def _verify_file(log: Log, source: Places, file: File, found: Findings) -> None:
     assert file.span is not None  # noqa: S101 - who calls has looked
     numbers = count(file.span.first)
     seq = file.span.first - 1
-    for lines in _batches(_sound(source, file, found)):
+    for lines in batches(_sound(source, file, found), CHUNK):
         known = log.positions([event_id for event_id, _, _ in lines])
         waiting = log.known_pending([event_id for event_id, _, _ in lines if event_id not in known])
         for event_id, number, offset in lines:
@@ -358,14 +364,3 @@ def _sound(source: Places, file: File, found: Findings) -> Iterator[tuple[str, i
             seq, last = seq + 1, stated
     except Refusal as refusal:
         found.say("segment-unreadable", refusal.message, path=file.path)
-
-
-def _batches(lines: Iterator[tuple[str, int, int]]) -> Iterator[list[tuple[str, int, int]]]:
-    batch: list[tuple[str, int, int]] = []
-    for line in lines:
-        batch.append(line)
-        if len(batch) == CHUNK:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -143,6 +143,7 @@ class _Datastore(SQLiteDatastore):
 class Factory(SQLiteFactory):
     """What `domain.log` asks for recorders, the writers' queue and transactions."""
 
+    position_column = "rowid"
     aggregate_recorder_class = PulseRecorder
     application_recorder_class = Recorder
 

@@ -5,7 +5,7 @@ The SQL is what SQLite and PostgreSQL share; an engine gives a cursor and transl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from eventsourcing.persistence import StoredEvent
@@ -191,16 +191,26 @@ class Tables:
                     "INSERT INTO keys (actor, key, id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
                     (event.sender, event.key, event.id),
                 )
-            self._move(event)
+
+    def put_chain(self, replica: str, end: Link) -> None:
+        """Move the end of a replica's chain, never back."""
+        self._cursor.execute(
+            "INSERT INTO chain (replica, seq, id) VALUES (?, ?, ?) ON CONFLICT (replica)"
+            " DO UPDATE SET seq = excluded.seq, id = excluded.id WHERE excluded.seq > chain.seq",
+            (replica, *end),
+        )
+
+    def put_heads(self, stream: str, heads: Iterable[Head]) -> None:
+        """Replace the heads of a stream."""
+        self._cursor.execute("DELETE FROM stream_heads WHERE stream = ?", (stream,))
+        for head in heads:
+            statement = "INSERT INTO stream_heads (stream, id, ts) VALUES (?, ?, ?)"
+            self._cursor.execute(statement, (stream, *head))
 
     def _move(self, event: Event) -> None:
         """Move the end of the replica's chain and the heads of the stream."""
         run = self._cursor.execute
-        run(
-            "INSERT INTO chain (replica, seq, id) VALUES (?, ?, ?) ON CONFLICT (replica)"
-            " DO UPDATE SET seq = excluded.seq, id = excluded.id WHERE excluded.seq > chain.seq",
-            (event.replica, event.seq, event.id),
-        )
+        self.put_chain(event.replica, Link(event.seq, event.id))
         for parent in event.parents:
             run("DELETE FROM stream_heads WHERE stream = ? AND id = ?", (event.stream, parent))
         run("INSERT INTO stream_heads (stream, id, ts) VALUES (?, ?, ?)", (event.stream, event.id, event.ts))

@@ -22,7 +22,6 @@ from tests.projections.test_rebuilt import folded_at_once
 from tests.support.clones import some_command
 from tests.support.stores import SqliteStore, all_events, claim, do, new_stream
 
-
 _TASKS = (
     "SELECT id, title, state, priority, assignee, holder, claim, labels, blockers, heads, data"
     " FROM tasks ORDER BY id"
