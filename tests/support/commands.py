@@ -106,3 +106,18 @@ def take_messages_until_killed(connection: Connection, folder: str, name: str, p
             position = answer["position"]
             connection.send((answer["got"]["id"], position))
             crewlog(folder, "ack", answer["got"]["id"], "--as", name)
+
+
+def export_until_killed(connection: Connection, folder: str, number: int) -> None:
+    """Write and seal without end, and tell each event that was sealed."""
+    for text in range(1_000_000):
+        _, answer = crewlog(folder, "spawn", f"{number}-{text}", "--as", "ada")
+        crewlog(folder, "export")
+        connection.send(answer["event"])
+
+
+def import_until_killed(connection: Connection, folder: str, source: str) -> None:
+    """Import without end; tell that it is at work."""
+    connection.send("at work")
+    while True:
+        crewlog(folder, "import", source)
