@@ -16,7 +16,7 @@ from orjson import loads
 from bench.append import make_store, open_log
 from bench.views import history
 from domain.event import id_of
-from export.importing import import_from
+from export.importing import Imported, import_from
 from export.live import LiveFile
 from export.segments import SEGMENT_EVENTS, Span
 from export.sources import open_source
@@ -84,7 +84,7 @@ def main(number: int = NUMBER) -> None:
         make_store(folder)
         log = open_log(folder, keep_open=True)
         source = open_source([folder])
-        found = []
+        found: list[Imported] = []
         measured("import", lambda: found.append(import_from(log, source)), number)
         assert found[0].findings == ()
         actual = found[0].events

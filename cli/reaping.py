@@ -31,6 +31,10 @@ def state_of(recorded: Json) -> ProcessState:
     return process_state(process) if process else "unknown"
 
 
+def _unknown(_: Json) -> ProcessState:
+    return "unknown"
+
+
 def rule(call: Call) -> Rule:
     """By what holders are judged now."""
     from cli.awake import woke
@@ -38,7 +42,7 @@ def rule(call: Call) -> Rule:
 
     config = call.store.config
     if call.options.looks_elsewhere:  # of another time or another machine nobody knows the processes
-        return Rule(call.shell.clock(), config.interval, config.quiet, math.inf, lambda _: "unknown")
+        return Rule(call.shell.clock(), config.interval, config.quiet, math.inf, _unknown)
     return Rule(call.shell.clock(), config.interval, config.quiet, woke(call.store), state_of)
 
 

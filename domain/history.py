@@ -12,10 +12,10 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from domain import task
-from domain.event import VERSION, Event, IllegalEventError, Json
+from domain.event import VERSION, Event, IllegalEventError
 from domain.registry import EVENT_TYPES
 
 APPLIED, CONFLICT, PENDING, UNKNOWN = "applied", "conflict", "pending", "unknown"
@@ -123,7 +123,8 @@ class _Stamps(dict[str, Key]):
 
     def _newer(self, name: str, value: Any, key: Key) -> Any:
         if name in ("add_labels", "remove_labels") and isinstance(value, list):
-            return [label for label in value if self._is_newer(f"label {label}", key)]
+            labels = cast("list[object]", value)
+            return [label for label in labels if self._is_newer(f"label {label}", key)]
         return value if self._is_newer(name, key) else _OLD
 
     def _is_newer(self, name: str, key: Key) -> bool:
@@ -307,15 +308,3 @@ class _Ranking:
             winner, between = self._before[winner]
             backwards += reversed(between)
         return backwards[::-1]
-
-
-def fields(history: History, event: Event) -> Json:
-    """What is said of one event of a stream: its id, type, who and when, and what became of it."""
-    return {
-        "event": event.id,
-        "type": event.type,
-        "from": event.sender,
-        "at": event.ts,
-        "replica": event.replica,
-        "disposition": history.dispositions[event.id],
-    }

@@ -112,6 +112,9 @@ class Segments:
     def _unsealed(self, replica: str, progress: Progress | None) -> Iterator[Event]:
         """The events of a replica behind its last segment, in the order of its chain; up to a gap."""
         spans = sealed_spans(self._folder, replica)
+        if spans and spans[-1].last == self._log.chains().get(replica, (0, ""))[0]:
+            self._position(spans[-1])  # nothing is new; that it belongs to this log is looked at all the same
+            return
         next_seq, position = (spans[-1].last + 1, self._position(spans[-1])) if spans else (1, 0)
         end = self._log.position()
         later: dict[int, Event] = {}

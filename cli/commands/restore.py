@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -82,4 +82,12 @@ def _anew(call: Call, path: str, folder: str) -> None:
     call.answer(Answer(data, lines, [folder], remarks))
 
 
-_NOTHING = {"events": 0, "known": 0, "pending": 0, "streams": 0, "blobs": 0, "conflicts": [], "findings": []}
+_NOTHING: dict[str, Any] = {
+    "events": 0,
+    "known": 0,
+    "pending": 0,
+    "streams": 0,
+    "blobs": 0,
+    "conflicts": [],
+    "findings": [],
+}

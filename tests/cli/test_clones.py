@@ -71,6 +71,19 @@ def test_two_that_started_one_task_offline_have_one_winner_and_the_other_is_told
     assert why(late) == ("stale-claim", 5)
 
 
+def test_what_two_clones_did_at_once_is_no_last_event_to_undo(pair: tuple[Crew, Crew]) -> None:
+    ada, bob = pair
+    start(ada, "one", "ada")
+    start(bob, "one", "bob")
+    bob.do("sync")
+    ada.do("sync")
+
+    refused = ada.refused("undo one --as ada")
+    assert (why(refused), "at once" in refused["message"]) == (("cannot-undo", 4), True)
+    ada.do("note one 'both?' --as ada")
+    assert why(ada.refused("undo one --as ada")) == ("cannot-undo", 4)  # a note has no inverse
+
+
 def test_nothing_is_approved_before_the_conflict_is_settled_and_that_is_known_everywhere(
     pair: tuple[Crew, Crew],
 ) -> None:

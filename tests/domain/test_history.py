@@ -6,7 +6,7 @@ import os
 import random
 from collections.abc import Sequence
 from itertools import permutations
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -261,7 +261,13 @@ def _dreamt(clone: Clone) -> Event:
         "to": "*",
         "type": "task.dreamt",
     }
-    about = {"stream": last.stream, "payload": {}, "parents": [last.id], "replica": "r-9", "seq": 1}
+    about: dict[str, Any] = {
+        "stream": last.stream,
+        "payload": {},
+        "parents": [last.id],
+        "replica": "r-9",
+        "seq": 1,
+    }
     dreamt = seal({**fields, **about})
     clone.take([dreamt])
     return dreamt
@@ -281,7 +287,13 @@ def test_an_answer_to_a_message_that_was_never_sent_is_a_conflict() -> None:
 def test_an_event_with_a_time_before_its_parents_still_comes_behind_them() -> None:
     one, _ = two_clones()
     first = one.own[-1]
-    about = {"v": 1, "ts": event.format_time(1), "from": "ada", "to": "*", "type": "task.noted"}
+    about: dict[str, Any] = {
+        "v": 1,
+        "ts": event.format_time(1),
+        "from": "ada",
+        "to": "*",
+        "type": "task.noted",
+    }
     early = seal({**about, "stream": first.stream, "payload": {"text": "x"}, "parents": [first.id]})
 
     assert linearize(KIND, [early, first]) == (first, early)
