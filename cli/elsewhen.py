@@ -28,7 +28,11 @@ class Borrowed(Store):
     def __init__(self, call: Call, place: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="crewlog-")
         super().__init__(self._folder.name, call.shell, "")
-        self.imported = self._fill(call, place)
+        try:
+            self.imported = self._fill(call, place)
+        except BaseException:
+            self.close()
+            raise
         if self.imported.findings:
             number = len(self.imported.findings)
             self.warnings.append(
