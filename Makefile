@@ -66,7 +66,7 @@ lock: ## resolve the dependencies anew, with Python 3.11
 	rm -rf $(VENV)/lock
 	$(PYTHON) -m venv $(VENV)/lock
 	$(VENV)/lock/bin/python -m pip install --quiet --upgrade pip
-	$(VENV)/lock/bin/python -m pip install --quiet --group dev .
+	$(VENV)/lock/bin/python -m pip install --quiet --group dev ".[postgres]"
 	@{ sed -n '/^#/p' $(LOCK); \
 		$(VENV)/lock/bin/python -m pip freeze --all --exclude crewlog --exclude setuptools; \
 	} > $(VENV)/lock/new

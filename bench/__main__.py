@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import append, audit, cold, history, views, warm
+from bench import append, audit, cold, history, server, views, warm
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "append": append.main,
     "cold": cold.main,
     "warm": warm.main,
+    "server": server.main,
     "views": views.main,
     "history": history.main,
     "audit": audit.main,

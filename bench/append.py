@@ -116,10 +116,14 @@ def rates(folder: str) -> list[float]:
 
 def _write(folder: str, name: int) -> float:
     """Append as one of many; the longest wait in seconds."""
-    log = open_log(folder)
+    return worst_wait(open_log(folder), name, EACH)
+
+
+def worst_wait(log: Log, name: int, count: int) -> float:
+    """Append `count` events to a task of its own and close the log; the longest of them in seconds."""
     stream = add_task(log, f"writer {name}")
     worst = 0.0
-    for number in range(EACH):
+    for number in range(count):
         begin = time.perf_counter()
         note(log, stream, f"note {number}")
         worst = max(worst, time.perf_counter() - begin)

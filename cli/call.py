@@ -144,9 +144,8 @@ class Call:
         from cli.store import Store
 
         place.guard(self.located.path)
-        opened = Store(
-            self.located.path, self.shell, session_id(self.shell.environ, command=self.shell.command)
-        )
+        session = session_id(self.shell.environ, command=self.shell.command)
+        opened = Store(self.located.path, self.shell, session, self.located.url)
         self._keep(opened)
         return opened
 

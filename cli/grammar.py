@@ -78,6 +78,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "wait": "cli.commands.wait",
     },
     "Store and help": {
+        "move": "cli.commands.move",
         "export": "cli.commands.export",
         "import": "cli.commands.import_",
         "sync": "cli.commands.sync",
@@ -142,7 +143,7 @@ As = Annotated[
 ]
 Store = Annotated[
     str | None,
-    typer.Option("--store", metavar="DIR", help="Which store [env: CREWLOG_STORE].", show_default=False),
+    typer.Option("--store", metavar="DIR|URL", help="Which store [env: CREWLOG_STORE].", show_default=False),
 ]
 Full = Annotated[bool, typer.Option("--full", help="Nothing shortened.", show_default=False)]
 Key = Annotated[

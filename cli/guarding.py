@@ -30,17 +30,18 @@ def secure(store: Store, log: Log) -> None:
     why = "it goes on under a new id" if log.chains().get(now.id) != before else _where(store, now)
     if why:
         drawn = new_replica(store.folder, store.shell.entropy)
+        log.disown()
         log.replica = drawn.id
         store.warnings.append(f"{why}: this store goes on as {drawn.id}")
         return
     log.replica = now.id  # another process may have drawn it while this one waited
-    if not now.place:
+    if not now.place and not store.address:
         remember_place(store.folder, now)
 
 
 def _where(store: Store, now: Replica) -> str:
-    """Why the id is another database's, or ""."""
-    if now.place and now.place != database_place(store.folder):
+    """Why the id is another database's, or ""; on a server the chains of all folders are in one place."""
+    if now.place and not store.address and now.place != database_place(store.folder):
         return "the database was copied or moved"
     return ""
 

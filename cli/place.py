@@ -23,6 +23,7 @@ STORE = ".crewlog"
 DATABASE = "crewlog.db"
 ADDRESS = "store.url"
 VARIABLE = "CREWLOG_STORE"
+SCHEMES = ("postgresql://", "postgres://")  # `domain.stores.address` is loaded for who needs it
 
 
 class Value:
@@ -63,7 +64,7 @@ class GitPlace(Value):
 
 
 class Located(Value):
-    """A store's folder and why it is this one. `url` is for stores on a server, which this version refuses."""
+    """A store's folder and why it is this one. `url`: where its log is, if that is on a server."""
 
     __slots__ = ("path", "url", "why")
 
@@ -163,33 +164,74 @@ def _config_value(text: str) -> str:
 def locate_store(cwd: str, environ: Mapping[str, str], option: str | None) -> Located:
     """The store that a command in `cwd` means; `option` is what `--store` says.
 
-    The order: the option, CREWLOG_STORE, the repository's own, the nearest one upward. Raises Refusal `no-store`
-    (details: `looked`), `unwritable` for a folder that may not be entered, `usage` for a server's address,
-    `newer-store` for a folder that holds one.
+    The order: the option, CREWLOG_STORE, the repository's own, the nearest one upward. A server's address means the
+    folder here that `init` made for it. Raises Refusal `no-store` (details: `looked`), `unwritable` for a folder that
+    may not be entered, `bad-value` for an address that is none.
     """
     named = _named(cwd, environ, option)
-    if named:
-        return _named_store(*named)
+    server = _server(named)
+    if named and server:
+        return _folder_of(server, named[1], cwd)
+    return _named_store(*named) if named else _found(cwd, "crewlog init")
+
+
+def address_in(folder: str) -> str | None:
+    """The address of the server that the store in this folder has its log on; None for an embedded one."""
+    return os.fsdecode(small(os.path.join(folder, ADDRESS))).strip() or None
+
+
+def _located(path: str, why: str) -> Located:
+    return Located(path, why, address_in(path))
+
+
+def _server(named: tuple[str, str] | None) -> str | None:
+    """The address, whole and checked, where the user gave one and no folder."""
+    if named is None or not named[0].startswith(SCHEMES):
+        return None
+    from domain.stores.address import parse
+
+    return parse(*named).text
+
+
+def _folder_of(server: str, source: str, cwd: str) -> Located:
+    """The folder around `cwd` whose log is on this server."""
+    import shlex
+
+    found = _found(cwd, f"crewlog init --store {shlex.quote(server)}")
+    if found.url == server:
+        return Located(found.path, f"{source}, and {found.why}", server)
+    message = f"{source} names {server}, and the log of {found.path} is {found.url or 'in that folder'}"
+    raise _no_store(message, f"Leave {source} out, or go to a folder of that crew.", [found.path])
+
+
+def _found(cwd: str, hint: str) -> Located:
     cwd = os.path.realpath(cwd)
     git = find_git(cwd)
     looked = [_home(git)] if git else []
-    if git and _holds_store(looked[0]):
-        return Located(looked[0], _home_why(git))
+    if git and holds_store(looked[0]):
+        return _located(looked[0], _home_why(git))
     for folder in _upward(cwd):
         for path in (folder, os.path.join(folder, STORE)):
-            if os.path.basename(path) == STORE and _holds_store(path):
-                return Located(path, f"found upward of {cwd}")
+            if os.path.basename(path) == STORE and holds_store(path):
+                return _located(path, f"found upward of {cwd}")
     message = "".join(f"no store at {path}, and " for path in looked)
     message += f"no {STORE} with a store in {cwd} or a folder above it"
-    raise _no_store(message, "crewlog init", [*looked, _store_in(cwd)])
+    raise _no_store(message, hint, [*looked, _store_in(cwd)])
 
 
 def home_for_init(cwd: str, environ: Mapping[str, str], option: str | None) -> Located:
-    """Where `init` makes the store, whether there is one already or not. Raises Refusal `usage`, `newer-store`."""
+    """Where `init` makes the store, whether there is one already or not; `url`: the address that was given.
+
+    Raises Refusal `bad-value` for an address that is none.
+    """
     named = _named(cwd, environ, option)
+    server = _server(named)
+    if server:
+        home = home_for_init(cwd, {}, None)
+        return Located(home.path, home.why, server)
     if named:
         path, why = named
-        is_store = os.path.basename(path) == STORE or _holds_store(path)
+        is_store = os.path.basename(path) == STORE or holds_store(path)
         return Located(path if is_store else _store_in(path), why)
     cwd = os.path.realpath(cwd)
     git = find_git(cwd)
@@ -243,16 +285,14 @@ def _is_editors(name: str) -> bool:
 
 
 def _named(cwd: str, environ: Mapping[str, str], option: str | None) -> tuple[str, str] | None:
-    """The path that the user gave, and by what."""
+    """The path, or the address of a server, that the user gave, and by what."""
     if option == "":
         raise _refusal("bad-value", "--store is empty", "Leave it out, or name a folder.")
     value, source = (option, "--store") if option else (environ.get(VARIABLE, ""), VARIABLE)
     if not value:
         return None
-    if value.startswith(("postgresql://", "postgres://")):
-        # The address may hold a password: it is not repeated.
-        message = f"{source} names a server, and this version has the embedded store only"
-        raise _refusal("usage", message, f"Name a folder in {source}, or leave it out.")
+    if value.startswith(SCHEMES):
+        return value, source
     head, tail = os.path.split(os.path.normpath(os.path.join(os.path.realpath(cwd), value)))
     # The last part stays as it was given, so that `guard` sees whether it is a symlink.
     return os.path.join(os.path.realpath(head), tail), source
@@ -261,8 +301,8 @@ def _named(cwd: str, environ: Mapping[str, str], option: str | None) -> tuple[st
 def _named_store(path: str, source: str) -> Located:
     inside = _store_in(path)
     for candidate in (path, inside):
-        if _holds_store(candidate):
-            return Located(candidate, source)
+        if holds_store(candidate):
+            return _located(candidate, source)
     import shlex
 
     hint = f"crewlog init --store {shlex.quote(path)}"
@@ -281,17 +321,15 @@ def _store_in(folder: str) -> str:
     return os.path.join(os.path.realpath(folder), STORE)
 
 
-def _holds_store(path: str) -> bool:
+def holds_store(path: str) -> bool:
+    """True if the folder has a log, or says which server has it."""
     if os.path.isfile(os.path.join(path, DATABASE)):
         return True
     if os.path.isdir(path) and not os.access(path, os.R_OK | os.X_OK):
         from errno import EACCES
 
         raise _unwritable(PermissionError(EACCES, os.strerror(EACCES)), path)
-    if not os.path.isfile(os.path.join(path, ADDRESS)):
-        return False
-    message = f"{os.path.join(path, ADDRESS)} names a server, and this version has the embedded store only"
-    raise _refusal("newer-store", message, "Use the version of crewlog that made it.", path=path)
+    return os.path.isfile(os.path.join(path, ADDRESS))
 
 
 # --- refusals: their module imports enum and typing, which only an answer needs ---------------------------------------

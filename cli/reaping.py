@@ -43,7 +43,7 @@ def rule(call: Call) -> Rule:
     config = call.store.config
     if call.options.looks_elsewhere:  # of another time or another machine nobody knows the processes
         return Rule(call.shell.clock(), config.interval, config.quiet, math.inf, _unknown)
-    return Rule(call.shell.clock(), config.interval, config.quiet, woke(call.store), state_of)
+    return Rule(call.store.log.now(), config.interval, config.quiet, woke(call.store), state_of)
 
 
 def judge_all(call: Call, limit: int = EVERYTHING) -> list[Judged]:

@@ -444,9 +444,19 @@ ANSWERS: dict[str, Schema] = {
             "me": MAYBE_TEXT,
             "why": TEXT,
             "adopted": COUNT,
+            "server": MAYBE_TEXT,
         }
     ),
-    "where": _object({"store": TEXT, "why": TEXT, "worktree": MAYBE_TEXT, "writable": FLAG, "events": COUNT}),
+    "where": _object(
+        {
+            "store": TEXT,
+            "why": TEXT,
+            "worktree": MAYBE_TEXT,
+            "writable": FLAG,
+            "events": COUNT,
+            "server": MAYBE_TEXT,
+        }
+    ),
     "join": _object({"agent": TEXT, "event": ID, "bound": MAYBE_TEXT, "process": _maybe(PROCESS)}),
     "whoami": _object(
         {
@@ -525,6 +535,7 @@ ANSWERS: dict[str, Schema] = {
     "agents": _object({"agents": _list(AGENT), "more": COUNT}),
     "log": EVENT,
     "tail": EVENT,
+    "move": _object({"from": TEXT, "to": TEXT, "events": COUNT, "pulses": COUNT}),
     "export": _object(
         {
             "path": TEXT,

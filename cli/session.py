@@ -165,4 +165,4 @@ def _another_store(call: Call) -> Callable[[], Store]:
     from cli.store import Store
 
     store = call.store
-    return lambda: Store(store.folder, store.shell, store.session)
+    return lambda: Store(store.folder, store.shell, store.session, store.address)

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cli.files import read_private
+from cli.place import ADDRESS
 from cli.shell import Shell
 from domain.config import Config, load
 from domain.refusals import Refusal
@@ -26,8 +27,16 @@ CONFIG = "config.toml"
 class Store:
     """One open store. Everything is opened when it is first asked for, and closed by `close`."""
 
-    def __init__(self, folder: str, shell: Shell, session: str) -> None:
+    def __init__(
+        self, folder: str, shell: Shell, session: str, address: str | None = None, *, guarded: bool = True
+    ) -> None:
+        """`address`: the server that has the log, None where it lies in the folder.
+
+        `guarded`: before the first write look whether the database is the one that the id belongs to.
+        """
+        self._guarded = guarded
         self.folder = folder
+        self.address = address
         self.shell = shell
         self.session = session
         self.warnings: list[str] = []
@@ -57,25 +66,47 @@ class Store:
     def log(self) -> Log:
         """The event log."""
         from domain.log import Log
-        from domain.stores import sqlite
 
-        queue = self.path("queue.lock") if self.config.queue else ""
-        database = self.path(DATABASE)
         return Log(
-            sqlite.environment(database, queue, read_only=False, wait=self.config.wait),
-            sqlite.environment(database, queue, read_only=True, wait=self.config.wait),
+            self._engine(read_only=False),
+            self._engine(read_only=True),
             self.replica,
             clock=self.shell.clock,
             entropy=self.shell.entropy,
             session=self.session,
             blob_limit=self.config.blob,
-            before_writing=self._secure,
+            before_writing=self._secure if self._guarded else None,
         )
 
     def _secure(self, log: Log) -> None:
         from cli.guarding import secure
 
         secure(self, log)
+
+    def _engine(self, *, read_only: bool) -> dict[str, str]:
+        """The configuration of the engine that has the log."""
+        if self.address:
+            return self._server(self.address, read_only=read_only)
+        from domain.stores import sqlite
+
+        queue = self.path("queue.lock") if self.config.queue else ""
+        return sqlite.environment(self.path(DATABASE), queue, read_only=read_only, wait=self.config.wait)
+
+    def _server(self, address: str, *, read_only: bool) -> dict[str, str]:
+        from domain.stores.address import parse
+
+        try:
+            from domain.stores import postgres
+        except ImportError as error:
+            message = f"a log on a server needs psycopg, which is not here ({error})"
+            raise Refusal("missing-extra", message, "pip install 'crewlog[postgres]'") from error
+        return postgres.environment(
+            parse(address, self.path(ADDRESS)),
+            self.shell.environ,
+            read_only=read_only,
+            queue=self.config.queue,
+            wait=self.config.wait,
+        )
 
     @cached_property
     def views(self) -> Views:

@@ -34,27 +34,33 @@ def take_best(call: Call, wanted: Start, wait: float, *, reap: bool) -> tuple[Wr
 
     Refused (`nothing-yet`) where there is none.
     """
-    from cli.follow import Signal, remaining
+    from cli.follow import patiently, remaining, signal_of
 
     earlier = call.replayed("Start")
     if earlier:
         return earlier, []
-    signal, left, rested = Signal(call.store), remaining(wait), remaining(0)
+    signal, left, rested = signal_of(call.store), remaining(wait), remaining(0)
     reaped: list[str] = []
     waited = False
-    while True:
-        signal.wait(0)  # what comes from here on is seen by the next look
+
+    def attempt() -> Written | None:
+        nonlocal rested, waited
+        if wait:
+            signal.wait(0)  # what comes from here on is seen by the next look
         if reap and rested() <= 0:
-            reaped, rested = reaped + _reap(call), remaining(REAP_EVERY)
-        if not waited or _anything(call):  # of many who wait, not each takes the queue for every event
-            try:
-                return _take_best(call, wanted), reaped
-            except Refusal as refusal:
-                if refusal.code != "nothing-yet" or left() <= 0:
-                    raise
-        elif left() <= 0:
-            raise _nothing(call)
+            reaped.extend(_reap(call))
+            rested = remaining(REAP_EVERY)
+        if waited and not _anything(call):  # of many who wait, not each takes the queue for every event
+            return None
         waited = True
+        return _take_best(call, wanted)
+
+    while True:
+        written = patiently(call.shell, left, attempt)
+        if written:
+            return written, reaped
+        if left() <= 0:
+            raise _nothing(call)
         signal.wait(min(left(), REAP_EVERY) if reap else left())
 
 
@@ -129,7 +135,7 @@ def previous_line(task: str, before: dict[str, Any]) -> str:
     return f"  before you {before['holder']} held it, and it was {before['ended']}{reason}{branch}{notes}"
 
 
-def _take_best(call: Call, wanted: Start) -> Written:
+def _take_best(call: Call, wanted: Start) -> Written | None:
     """The views propose, the log decides: the queue is held, so what they propose is current."""
     from projections.task_pages import candidates
 
@@ -142,4 +148,4 @@ def _take_best(call: Call, wanted: Start) -> Written:
             except Refusal as refusal:
                 if refusal.code not in PASSED_BY:
                     raise
-    raise _nothing(call)
+    return None

@@ -1,7 +1,7 @@
 """The log: load, decide inside the write lock, append. The only I/O of the domain.
 
 It stands on eventsourcing's recorders. Which engine, which file, which lock: all that is configuration, given as the
-environments that `InfrastructureFactory.construct` reads; nothing here knows SQLite.
+environments that `InfrastructureFactory.construct` reads; nothing here knows SQLite or PostgreSQL.
 
 A command is acknowledged when `transaction()` has ended: the event is then committed and synced.
 """
@@ -35,12 +35,23 @@ from domain.stores.tables import PARAMETERS, Executes, State, Tables
 if TYPE_CHECKING:
     from domain.intake import Inserted
 
+if TYPE_CHECKING:
+    from domain.stores import moving
+
 CHUNK = 1_000
 
 # Position, stream, number in the stream, type, bytes; id and arrival (µs) as the table of ids says them, or None.
 Row = tuple[int, str, int, str, bytes, str | None, int | None]
 
 Environment = Mapping[str, str]
+
+
+class Listener(Protocol):
+    """What tells of commits."""
+
+    def wait(self, timeout: float) -> bool:
+        """Return True when there may be something new, False after `timeout` seconds."""
+        ...
 
 
 class Engine(Protocol):
@@ -67,6 +78,18 @@ class Engine(Protocol):
         """Engine errors become refusals."""
         ...
 
+    def sound(self) -> bool:
+        """True if the writer's connection can be used after a transaction that failed."""
+        ...
+
+    def now(self) -> int | None:
+        """The engine's own clock in µs, None where it has none but the writer's."""
+        ...
+
+    def listen(self, *, pulses: bool) -> Listener | None:
+        """What tells of commits, None where one looks at the files."""
+        ...
+
     def application_recorder(self) -> ApplicationRecorder:
         """The recorder of the main log."""
         ...
@@ -77,6 +100,10 @@ class Engine(Protocol):
 
     def create(self) -> None:
         """Make the tables."""
+        ...
+
+    def seal(self, written: Tables, place: str) -> None:
+        """End the store, in the transaction that `written` belongs to: the log is at `place` now."""
         ...
 
     def check_format(self) -> None:
@@ -244,18 +271,45 @@ class Log:
     @contextmanager
     def transaction(self) -> Generator[Transaction]:
         """All appends inside commit together, or not at all."""
+        with self.locked() as tables:
+            yield Transaction(self, tables)
+
+    @contextmanager
+    def locked(self) -> Generator[Tables]:
+        """The log's own tables, under the write lock; what is done to them is committed at the end."""
         with self.turn():
             engine = self._writer()
             with self._committing(engine.application_recorder()) as tables:
-                yield Transaction(self, tables)
+                yield tables
+
+    def disown(self) -> None:
+        """What was recorded here so far is another store's from now on: this one is a copy."""
+        with self.locked() as tables:
+            tables.disown()
+
+    def move_to(self, other: Log, place: str, step: moving.Step | None = None) -> None:
+        """Copy everything into the empty store `other` and compare; this one then only says that the log is at `place`.
+
+        Harmless to repeat where it was interrupted. Raises Refusal `corrupt` where `other` holds anything else.
+        """
+        from domain.stores import moving
+
+        with self.locked() as source:
+            with other.locked() as target:
+                if not target.count("stored_events"):
+                    moving.copy(source, target, step)
+                moving.compare(source, target)
+            self._open("writer").seal(source, place)
 
     @contextmanager
     def _committing(self, recorder: ApplicationRecorder) -> Generator[Tables]:
+        engine = self._open("writer")
         try:
-            with self._open("writer").writing(recorder) as tables:
+            with engine.writing(recorder) as tables:
                 yield tables
         except BaseException:
-            self._close("writer")  # never go on with a connection that a failed commit left behind
+            if not engine.sound():
+                self._close("writer")  # never go on with a connection that a failed commit left behind
             raise
 
     def write(
@@ -271,21 +325,33 @@ class Log:
         with self.transaction() as transaction:
             return transaction.append(stream, actor, decide, retry=retry, session=session)
 
+    def now(self) -> int:
+        """The time that arrivals and pulses are in: the server's where there is one, else this machine's; in µs."""
+        return self._checked("reader").now() or self.clock()
+
+    def listen(self, *, pulses: bool = False) -> Listener | None:
+        """What tells of new events (or pulses), None for a store whose files one can look at."""
+        return self._open("reader").listen(pulses=pulses)
+
+    def members(self) -> frozenset[str]:
+        """The replicas that write into this very store, and not into another clone of it."""
+        return frozenset({self.replica, *(row[0] for row in self._select("SELECT replica FROM members", ()))})
+
     def pulse(self, actor: str, payload: Json) -> Event:
         """Append a sign of life to the pulses. Its time is that of its turn, not of the waiting before it."""
         check_payload("agent.pulse", payload, {})
         with self.turn():
             engine = self._writer()
             with self._committing(engine.pulse_recorder()) as tables:
-                sealed = self._seal_pulse(actor, payload)
+                sealed = self._seal_pulse(actor, payload, tables.now() or self.clock())
                 tables.add_pulse(sealed)
         return sealed
 
-    def _seal_pulse(self, actor: str, payload: Json) -> Event:
+    def _seal_pulse(self, actor: str, payload: Json, now: int) -> Event:
         return event.seal(
             {
                 "v": event.VERSION,
-                "ts": event.format_time(self.clock()),
+                "ts": event.format_time(now),
                 "from": check_name(actor),
                 "to": EVENT_TYPES["agent.pulse"].to,
                 "type": "agent.pulse",
@@ -552,7 +618,7 @@ class Transaction:
         """Insert what is absent of events that another clone wrote and `event.check` let pass; any order will do."""
         from domain.intake import Intake
 
-        arrived = max(self._log.clock(), self._tables.newest_arrival())
+        arrived = self._arrival()
         return Intake(self._tables, FOLDS, arrived).insert(events)
 
     def refold(self, stream: str) -> None:
@@ -687,7 +753,7 @@ class Transaction:
                 seen.stream, actor, draft, key, self._log.session if session is None else session
             )
             state, version, key = kind.evolve(state, sealed), version + 1, ""
-            arrived = max(self._log.clock(), self._tables.newest_arrival())
+            arrived = self._arrival()
             self._tables.append(sealed, version, arrived)
             self._fresh[sealed.id] = sealed
             events.append(sealed)
@@ -696,6 +762,10 @@ class Transaction:
         elif events:
             self._tables.put_state(seen.stream, State(version, kind.dump(state), kind.FOLD))
         return Written(tuple(events), state)
+
+    def _arrival(self) -> int:
+        """The engine's time, or this machine's; never before the last event's."""
+        return max(self._tables.now() or self._log.clock(), self._tables.newest_arrival())
 
     def _seal(self, stream: str, actor: str, draft: Draft, key: str, session: str) -> Event:
         payload, blobs = check_in(draft.type, draft.payload, self._log.blob_limit)
@@ -725,6 +795,8 @@ class Transaction:
                 **{name: value for name, value in optional.items() if value},
             }
         )
+        if not chain.seq:
+            self._tables.enrol(self._log.replica)
         for blob in blobs:  # only now: an event that is too large leaves no blob behind
             self._tables.put_blob(blob)
         return sealed

@@ -87,6 +87,17 @@ CODES = {
     "locked": Code(Exit.STORE, True, "another process held the store for too long"),
     "unwritable": Code(Exit.STORE, False, "the store cannot be written; the path is named"),
     "disk-full": Code(Exit.STORE, True, "no space left; nothing was written"),
+    "unreachable": Code(
+        Exit.STORE,
+        True,
+        "the server of the store does not answer, or the connection broke; nothing was written",
+    ),
+    "unacknowledged": Code(
+        Exit.STORE, True, "the connection broke during the commit: with the same --key a retry is safe"
+    ),
+    "no-access": Code(Exit.STORE, False, "the server of the store refused the user, or the database"),
+    "missing-extra": Code(Exit.STORE, False, "a store on a server needs crewlog[postgres]"),
+    "moved": Code(Exit.STORE, False, "the log was moved; the hint says where to"),
     "unsafe-store": Code(
         Exit.STORE, False, "the store belongs to someone else or is reached through a symlink"
     ),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -200,13 +200,13 @@ def roster(
     process_state: Callable[[Json], str],
     *,
     woke: float = math.inf,
-    replica: str = "",
+    members: Container[str] | None = None,
     claims: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Row]:
     """Everybody, by name: verdict, ages in whole seconds (None: never), tasks held (WORKING first, at most TASKS_SHOWN).
 
     `now` in microseconds, `interval`, `quiet` and `woke` in seconds; `process_state` looks at a recorded process.
-    Where this `replica` is named, who wrote last through another one is `remote`. `claims`: the verdict on each task's
+    Where the `members` of this store are named, who wrote last through another replica is `remote`. `claims`: the verdict on each task's
     claim (`projections.liveness`): a name that came back may still hold a task that its lost session left behind.
     """
     holding = tasks.held(connection)
@@ -215,7 +215,7 @@ def roster(
         judged: Standing = verdict(signs(row, now, process_state), interval, quiet, woke)
         if row["left_at"] is not None:
             judged = "left"
-        elif replica and row["replica"] not in (None, replica):
+        elif members is not None and row["replica"] is not None and row["replica"] not in members:
             judged = "remote"
         found.append(_shown(row, judged, holding.get(row["name"], []), now, claims))
     return found

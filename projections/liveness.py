@@ -130,7 +130,7 @@ class Judge:
 def recorded_here(log: Log, claim: str) -> bool:
     """True if this store recorded the claim: only then may it say that the holder is lost."""
     event = log.event(claim)
-    return event is not None and event.replica == log.replica
+    return event is not None and event.replica in log.members()
 
 
 def _names(pulse: Event, claim: str) -> bool:

@@ -30,7 +30,7 @@ def agents(call: Call) -> None:
         by.quiet,
         by.process_state,
         woke=by.woke,
-        replica=store.replica,
+        members=store.log.members(),
         claims=claims,
     )
     columns = Columns()

@@ -9,7 +9,7 @@ import typer
 
 from cli.blobs import whole_text
 from cli.call import Call
-from cli.follow import Signal, remaining
+from cli.follow import patiently, remaining, signal_of
 from cli.grammar import command
 from cli.mailing import (
     AboutOption,
@@ -74,12 +74,17 @@ def ask(
 
 def _first_answer(call: Call, message: str, wait: float) -> mail.Answer | None:
     """The first answer, once there is one; None after `wait` seconds. Looks only when the store has changed."""
-    signal, left = Signal(call.store), remaining(wait)
-    while True:
+    signal, left = signal_of(call.store), remaining(wait)
+
+    def look() -> Message:
         signal.wait(0)  # what comes from here on is seen by the next look
         state: Message = call.store.log.state(f"mail/{message}")
-        if state.answers or left() <= 0:
-            return state.answers[0] if state.answers else None
+        return state
+
+    while True:
+        answers = patiently(call.shell, left, look).answers
+        if answers or left() <= 0:
+            return answers[0] if answers else None
         signal.wait(left())
 
 

@@ -11,6 +11,7 @@ from cli.call import Call
 from cli.grammar import command
 from cli.output import Answer
 from cli.progress import progress
+from domain.refusals import Refusal
 
 
 @command("backup", "crewlog backup /mnt/safe/crewlog-monday.db")
@@ -24,6 +25,9 @@ def backup(
     """
     from domain.stores.copies import back_up
 
+    if call.store.address:
+        hint = "pg_dump takes a whole copy of its schema; docs/operating.md has the line."
+        raise Refusal("usage", f"the log is at {call.store.address}", hint)
     path = os.path.join(call.shell.cwd, file)
     with progress(call.shell, "copying") as step:
         size = back_up(call.store.path("crewlog.db"), path, step)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import Annotated
 
 import typer
@@ -19,7 +20,10 @@ from domain.names import check_name, near_name
 from domain.refusals import Refusal
 
 
-@command("init", "crewlog init --as zoe")
+@command(
+    "init",
+    "crewlog init --as zoe\ncrewlog init --store 'postgresql://ada@db.example.org/crews?schema=crew_one'",
+)
 def init(
     call: Call,
     directory: Annotated[
@@ -31,12 +35,16 @@ def init(
         ),
     ] = None,
 ) -> None:
-    """Make a store here. In a git repository it stands in the main worktree, kept out of your commits."""
+    """Make a store here. In a git repository it stands in the main worktree, kept out of your commits.
+
+    With the address of a server as --store its log is in that database, for all folders and machines that name it.
+    """
     home = _home(call, directory)
     stated = _stated(call)
-    existed = os.path.exists(os.path.join(home.path, DATABASE))
-    _make_folder(home.path)
-    store = Store(home.path, call.shell, "")
+    existed = place.holds_store(home.path)
+    address = _address(home, existed=existed)
+    make_folder(home.path)
+    store = Store(home.path, call.shell, "", address)
     call._keep(store)  # noqa: SLF001 - the call closes it
     _make_files(store, home)
     adopted = 0 if existed else _adopt(store)
@@ -50,9 +58,11 @@ def init(
         "me": me or None,
         "why": home.why,
         "adopted": adopted,
+        "server": address,
     }
     said = "there is a store already" if existed else "made a store"
     lines = [f"{said}: {home.path} ({home.why})"]
+    lines += [f"its log is at {address}, and has {store.log.position():,} events"] if address else []
     lines += (
         [f"{adopted:,} events of other clones taken in; `crewlog sync` exchanges what is new"]
         if adopted
@@ -70,12 +80,23 @@ def _home(call: Call, directory: str | None) -> place.Located:
     folder = os.path.join(call.shell.cwd, directory) if directory else call.shell.cwd
     if directory and not os.path.isdir(folder):
         raise Refusal("not-found", f"there is no directory {directory}", "Make it first.", path=folder)
-    if directory and call.options.store is not None:
+    option = call.options.store
+    if directory and option is not None and not option.startswith(place.SCHEMES):
         raise Refusal("usage", "give DIR or --store, not both", f"crewlog init {directory}")
-    return place.home_for_init(folder, {} if directory else call.shell.environ, call.options.store)
+    return place.home_for_init(folder, {} if directory else call.shell.environ, option)
 
 
-def _make_folder(path: str) -> None:
+def _address(home: place.Located, *, existed: bool) -> str | None:
+    """The server that has, or will have, the log of this folder. A folder keeps the log that it has."""
+    known = place.address_in(home.path)
+    if existed and home.url and home.url != known:
+        message = f"{home.path} has its log {f'at {known}' if known else 'in that folder'} already"
+        raise Refusal("bad-value", message, f"To take it there: crewlog move --to {shlex.quote(home.url)}")
+    return known or home.url
+
+
+def make_folder(path: str) -> None:
+    """The store's folder, which only its owner may enter; one that is there must be safe to use."""
     from domain.stores.queue import unwritable
 
     place.check_path(path)
@@ -94,8 +115,11 @@ def _make_folder(path: str) -> None:
 
 def _make_files(store: Store, home: place.Located) -> None:
     """Each step is harmless where it was done before, so that an interrupted `init` is finished by the next one."""
-    write_private(store.path(DATABASE), "", replace=False)
+    if not store.address:
+        write_private(store.path(DATABASE), "", replace=False)
     store.log.create()
+    if store.address:  # only now: before, there is nothing to be found there
+        write_private(store.path(place.ADDRESS), store.address + "\n")
     write_private(store.path(CONFIG), template(), replace=False)
     git = place.find_git(os.path.dirname(home.path))
     if git and git.main_worktree and home.path.startswith(git.main_worktree + os.sep):

@@ -34,7 +34,7 @@ def prune(
         raise Refusal("usage", "say --pulses: nothing else is ever deleted", "crewlog prune --pulses")
     if age < YOUNGEST:
         raise Refusal("bad-value", f"--older-than {older_than} is under an hour", "Example: --older-than 7d")
-    before = call.shell.clock() - int(age * 1_000_000)
+    before = call.store.log.now() - int(age * 1_000_000)
     written = call.store.log.prune(before, call.actor)
     rows = [item.events[0].payload for item in written]
     count = sum(row["count"] for row in rows)

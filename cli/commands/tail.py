@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import typer
 
 from cli.call import Call
 from cli.commands.log import print_events
-from cli.follow import Signal
+from cli.follow import patiently, signal_of
 from cli.grammar import command
-from domain.event import parse
+from domain.event import Event, parse
 
 
 @command("tail", "crewlog tail -f\ncrewlog tail -f --json -n 0")
@@ -26,30 +27,35 @@ def tail(
 ) -> None:
     """Print the newest events. With -f also those that come, each once and in order."""
     log = call.store.log
-    signal = Signal(call.store)
+    signal = signal_of(call.store, pulses=pulses)
     newest = log.newest_pulse() if pulses else log.position()
-    position = max(0, newest - lines)
-    position = _print_behind(call, position, pulses=pulses)
+    printed = _Printed(call, max(0, newest - lines), pulses=pulses)
+    printed.go_on()
     try:
         while follow:
             call.shell.stdout.flush()
             signal.wait()
-            position = _print_behind(call, position, pulses=pulses)
+            patiently(call.shell, lambda: math.inf, printed.go_on)
     except KeyboardInterrupt:  # how a person ends it
         call.finish(130)
 
 
-def _print_behind(call: Call, position: int, *, pulses: bool) -> int:
-    """Print all events behind the position and return the new one."""
-    log = call.store.log
-    while True:
-        if pulses:
-            stored = log.pulses(position)
-            events, newest = [row.event for row in stored], stored[-1].position if stored else position
-        else:
-            rows = log.lines(position)
-            events, newest = [parse(row.state) for row in rows], rows[-1].id if rows else position
-        if not events:
-            return position
-        print_events(call, events)
-        position = newest
+class _Printed:
+    """What was printed, up to a position: each event once, whatever breaks in between."""
+
+    def __init__(self, call: Call, position: int, *, pulses: bool) -> None:
+        self._call = call
+        self._position = position
+        self._read = self._pulses if pulses else self._events
+
+    def go_on(self) -> None:
+        """Print all events behind the position."""
+        while found := self._read():
+            self._position = found[-1][0]
+            print_events(self._call, [event for _, event in found])
+
+    def _pulses(self) -> list[tuple[int, Event]]:
+        return [(row.position, row.event) for row in self._call.store.log.pulses(self._position)]
+
+    def _events(self) -> list[tuple[int, Event]]:
+        return [(row.id, parse(row.state)) for row in self._call.store.log.lines(self._position)]

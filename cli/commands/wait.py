@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.call import Call
-from cli.follow import Signal, remaining
+from cli.follow import patiently, remaining, signal_of
 from cli.grammar import command
 from cli.output import Answer
 from cli.text import safe_line
@@ -89,16 +89,21 @@ def _until(
     call: Call, condition: Condition, since: int | None, timeout: float, *, reap: bool
 ) -> tuple[Json | None, int]:
     """What was got, and the position up to which was looked."""
-    log, signal = call.store.log, Signal(call.store)
+    log, signal = call.store.log, signal_of(call.store)
     left = remaining(timeout)
     reaped = -REAP_EVERY
-    while True:
+
+    def look() -> tuple[Json | None, int]:
+        nonlocal reaped
         signal.wait(0)  # what comes from here on is seen by the next look
         position = log.position()
         if reap and time.monotonic() - reaped >= REAP_EVERY:
             _reap(call)
             reaped = time.monotonic()
-        got = condition(-1 if since is None else since)
+        return condition(-1 if since is None else since), position
+
+    while True:
+        got, position = patiently(call.shell, left, look)
         if got is not None or left() <= 0:
             # Behind what was got there may be more of it: the next call begins right there.
             return got, (got or {}).get("position", position)

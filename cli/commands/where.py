@@ -22,6 +22,8 @@ def where(call: Call) -> None:
         "worktree": git.worktree if git else None,
         "writable": os.access(located.path, os.W_OK),
         "events": call.store.log.position(),
+        "server": located.url,
     }
     lines = [located.path, f"  because: {located.why}", f"  events: {data['events']:,}"]
+    lines += [f"  the log is at {located.url}"] if located.url else []
     call.answer(Answer(data, lines, [located.path]))

@@ -43,6 +43,7 @@ def root() -> str:
 
 def serve(folder: str, idle: float, ready: Callable[[], None]) -> None:
     """Be the server of the store until there is a reason to end. Raises Refusal `held` where there is one."""
+    from cli.place import address_in
     from cli.warm.confinement import confinement
     from cli.warm.identity import Identity
     from cli.warm.server import Server
@@ -53,7 +54,7 @@ def serve(folder: str, idle: float, ready: Callable[[], None]) -> None:
     except OSError as error:
         hint = "Commands work without it."
         raise Refusal("unwritable", f"a server needs Linux's /proc: {error}", hint, path="/proc") from error
-    warm_up()
+    warm_up(remote=address_in(folder) is not None)
     server = Server(folder, idle, identity)
     with server.listening() as listener:
         ready()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import tempfile
+from contextlib import suppress
 
 from cli import app, grammar
 from cli.shell import Shell
@@ -34,8 +36,14 @@ LINES = (
 )
 
 
-def warm_up() -> None:
-    """Import every command, and all that the lines need. What they answer does not matter."""
+def warm_up(*, remote: bool = False) -> None:
+    """Import every command, and all that the lines need. What they answer does not matter.
+
+    `remote`: the log of the store is on a server of its own; no connection is made.
+    """
+    if remote:
+        with suppress(ImportError):  # a command says what is missing
+            importlib.import_module("domain.stores.postgres")
     for name in grammar.MODULES:
         grammar.load(name)
     with tempfile.TemporaryDirectory() as folder:

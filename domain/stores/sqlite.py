@@ -33,6 +33,7 @@ APPLICATION_ID = 0x63726577  # "crew": `file` and doctors know the database by i
 FORMAT = 1
 # Whoever opens the store after a crash reads the whole -wal: 256 pages of 4 KiB take well under a millisecond.
 CHECKPOINT_PAGES = 256
+MOVED = "the log was moved"
 
 
 class _Transaction(SQLiteTransaction):
@@ -203,9 +204,24 @@ class Factory(SQLiteFactory):
             raise Refusal(
                 "corrupt", f"{self._path} holds no log", "Look which file that is.", path=self._path
             )
+        if found < 0:
+            raise tables.moved(self._path, self._moved())
         if found > FORMAT:
             message = f"{self._path} has format {found}; this crewlog knows up to {FORMAT}"
             raise Refusal("newer-store", message, "Upgrade crewlog: pip install -U crewlog", path=self._path)
+
+    def _moved(self) -> str:
+        with self.reading() as cursor:
+            cursor.execute("SELECT place FROM moved")
+            return str(cursor.fetchone()[0])
+
+    def seal(self, written: tables.Tables, place: str) -> None:
+        """The last transaction: from its commit on nothing is written, also by who has opened the store before."""
+        run = written.cursor.execute
+        run("INSERT INTO moved (place) VALUES (?)", (place,))
+        for table in ("stored_events", "pulses"):
+            run(_refuse(table, "INSERT", MOVED))
+        run(f"PRAGMA user_version = -{FORMAT}")
 
     def _is_empty(self, cursor: SQLiteCursor) -> bool:
         return self._number(cursor, "SELECT COUNT(*) FROM sqlite_master") == 0
@@ -213,6 +229,16 @@ class Factory(SQLiteFactory):
     def _number(self, cursor: SQLiteCursor, statement: str) -> int:
         cursor.execute(statement)
         return int(cursor.fetchone()[0])
+
+    def sound(self) -> bool:
+        """Whatever failed: a new connection to a file costs little."""
+        return False
+
+    def now(self) -> None:
+        """A file has no clock: the writer's is the one that counts."""
+
+    def listen(self, *, pulses: bool) -> None:
+        """A file tells nobody: who waits looks at it."""
 
     @contextmanager
     def writing(self, recorder: SQLiteApplicationRecorder) -> Generator[tables.Tables]:
@@ -222,7 +248,7 @@ class Factory(SQLiteFactory):
             def insert(events: Sequence[StoredEvent]) -> Sequence[int]:
                 return recorder._insert_events(cursor, events) or ()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
-            yield tables.Tables(cast("tables.Executes", cursor), insert)
+            yield tables.Tables(cast("tables.Executes", cursor), insert, self.now, "rowid")
 
     @contextmanager
     def reading(self) -> Generator[tables.Executes]:
@@ -276,6 +302,10 @@ def refusal(error: Exception, path: str) -> Exception:
     if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
         return Refusal(
             "disk-full", f"no space left to write {path}", "Free some space and run it again.", path=path
+        )
+    if code == sqlite3.SQLITE_CONSTRAINT and str(cause) == MOVED:
+        return Refusal(
+            "moved", f"the log at {path} was moved", "`crewlog where` says where it is.", path=path
         )
     if code in _LOCKED:
         return Refusal("locked", f"{path} is locked by another process", "Run it again.", path=path)

@@ -12,6 +12,7 @@ from eventsourcing.persistence import StoredEvent
 
 from domain.blobs import Blob
 from domain.event import Event
+from domain.refusals import Refusal
 
 DDL = (
     "CREATE TABLE chain (replica TEXT PRIMARY KEY, seq BIGINT NOT NULL, id TEXT NOT NULL)",
@@ -22,6 +23,8 @@ DDL = (
     ),
     "CREATE TABLE event_id (id TEXT PRIMARY KEY, position BIGINT NOT NULL UNIQUE, arrived BIGINT NOT NULL)",
     "CREATE TABLE keys (actor TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (actor, key))",
+    "CREATE TABLE members (replica TEXT PRIMARY KEY)",
+    "CREATE TABLE moved (place TEXT NOT NULL)",
     "CREATE TABLE blobs (sha256 TEXT PRIMARY KEY, size BIGINT NOT NULL, media_type TEXT NOT NULL, data {bytes} NOT NULL)",
     "CREATE TABLE pending (id TEXT PRIMARY KEY, missing TEXT NOT NULL, state {bytes} NOT NULL)",
     "CREATE INDEX pending_by_missing ON pending (missing)",
@@ -72,13 +75,21 @@ class State(NamedTuple):
 class Tables:
     """Reads and writes of the log's own tables, inside one transaction that holds the write lock."""
 
-    def __init__(self, cursor: Executes, insert: Callable[[Sequence[StoredEvent]], Sequence[int]]) -> None:
-        self._cursor = cursor
+    def __init__(
+        self,
+        cursor: Executes,
+        insert: Callable[[Sequence[StoredEvent]], Sequence[int]],
+        now: Callable[[], int | None],
+        position_column: str,
+    ) -> None:
+        self.cursor = cursor
         self._insert = insert
+        self.now = now
+        self.position_column = position_column
 
     def _one(self, statement: str, *params: Any) -> Any:
-        self._cursor.execute(statement, params)
-        return self._cursor.fetchone()
+        self.cursor.execute(statement, params)
+        return self.cursor.fetchone()
 
     def chain(self, replica: str) -> Link:
         """The end of the replica's chain."""
@@ -87,8 +98,8 @@ class Tables:
 
     def heads(self, stream: str) -> list[Head]:
         """The heads of the stream, oldest first."""
-        self._cursor.execute("SELECT id, ts FROM stream_heads WHERE stream = ? ORDER BY ts, id", (stream,))
-        return [Head(row[0], row[1]) for row in self._cursor.fetchall()]
+        self.cursor.execute("SELECT id, ts FROM stream_heads WHERE stream = ? ORDER BY ts, id", (stream,))
+        return [Head(row[0], row[1]) for row in self.cursor.fetchall()]
 
     def state(self, stream: str) -> State:
         """The folded state of the stream."""
@@ -99,10 +110,10 @@ class Tables:
 
     def lines(self, stream: str) -> list[bytes]:
         """The events of the stream, also those of this transaction, in the order in which they came."""
-        self._cursor.execute(
+        self.cursor.execute(
             "SELECT state FROM stored_events WHERE originator_id = ? ORDER BY originator_version", (stream,)
         )
-        return [bytes(row[0]) for row in self._cursor.fetchall()]
+        return [bytes(row[0]) for row in self.cursor.fetchall()]
 
     def known(self, ids: Sequence[str]) -> set[str]:
         """Those of the event ids that are in the log."""
@@ -116,21 +127,21 @@ class Tables:
         found: set[str] = set()
         for begin in range(0, len(ids), PARAMETERS):
             part = ids[begin : begin + PARAMETERS]
-            self._cursor.execute(f"{statement} ({', '.join('?' * len(part))})", part)
-            found.update(row[0] for row in self._cursor.fetchall())
+            self.cursor.execute(f"{statement} ({', '.join('?' * len(part))})", part)
+            found.update(row[0] for row in self.cursor.fetchall())
         return found
 
     def put_pending(self, event: Event, missing: str) -> None:
         """Keep an event until this parent of it is here."""
         statement = "INSERT INTO pending (id, missing, state) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-        self._cursor.execute(statement, (event.id, missing, event.line))
+        self.cursor.execute(statement, (event.id, missing, event.line))
 
     def take_pending(self, parent: str) -> list[bytes]:
         """The events that waited for this parent; they wait no more."""
-        self._cursor.execute("SELECT state FROM pending WHERE missing = ? ORDER BY id", (parent,))
-        found = [bytes(row[0]) for row in self._cursor.fetchall()]
+        self.cursor.execute("SELECT state FROM pending WHERE missing = ? ORDER BY id", (parent,))
+        found = [bytes(row[0]) for row in self.cursor.fetchall()]
         if found:
-            self._cursor.execute("DELETE FROM pending WHERE missing = ?", (parent,))
+            self.cursor.execute("DELETE FROM pending WHERE missing = ?", (parent,))
         return found
 
     def pending(self) -> int:
@@ -152,9 +163,21 @@ class Tables:
         row = self._one("SELECT arrived FROM event_id WHERE position = (SELECT MAX(position) FROM event_id)")
         return int(row[0]) if row else 0
 
+    def disown(self) -> None:
+        """Forget which replicas write here."""
+        self.cursor.execute("DELETE FROM members", ())
+
+    def count(self, table: str) -> int:
+        """How many rows one of the log's tables has."""
+        return int(self._one(f"SELECT count(*) FROM {table}")[0])  # noqa: S608 - our own table's name
+
+    def enrol(self, replica: str) -> None:
+        """Write down that this replica writes here itself."""
+        self.cursor.execute("INSERT INTO members (replica) VALUES (?) ON CONFLICT DO NOTHING", (replica,))
+
     def put_blob(self, blob: Blob) -> None:
         """Keep the blob, unless it is here already."""
-        self._cursor.execute(
+        self.cursor.execute(
             "INSERT INTO blobs (sha256, size, media_type, data) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (blob.sha256, len(blob.data), blob.media_type, blob.data),
         )
@@ -162,14 +185,14 @@ class Tables:
     def delete_blob(self, digest: str) -> bool:
         """Delete the blob; True if it was here."""
         here = self._one("SELECT 1 FROM blobs WHERE sha256 = ?", digest) is not None
-        self._cursor.execute("DELETE FROM blobs WHERE sha256 = ?", (digest,))
+        self.cursor.execute("DELETE FROM blobs WHERE sha256 = ?", (digest,))
         return here
 
     def append(self, event: Event, version: int, arrived: int) -> int:
         """Store the sealed event as the `version`-th of its stream and return its position."""
         stored = StoredEvent(event.stream, version, event.type, event.line)
         position = self._insert([stored])[0]
-        run = self._cursor.execute
+        run = self.cursor.execute
         run("INSERT INTO event_id (id, position, arrived) VALUES (?, ?, ?)", (event.id, position, arrived))
         run("INSERT INTO keys (actor, key, id) VALUES (?, ?, ?)", (event.sender, event.key, event.id))
         self._move(event)
@@ -181,7 +204,7 @@ class Tables:
         A key that was used here keeps its first event: another clone may have used the same one.
         """
         rows = [StoredEvent(event.stream, version, event.type, event.line) for event, version in events]
-        run = self._cursor.execute
+        run = self.cursor.execute
         for position, (event, _) in zip(self._insert(rows), events, strict=True):
             run(
                 "INSERT INTO event_id (id, position, arrived) VALUES (?, ?, ?)", (event.id, position, arrived)
@@ -194,7 +217,7 @@ class Tables:
 
     def put_chain(self, replica: str, end: Link) -> None:
         """Move the end of a replica's chain, never back."""
-        self._cursor.execute(
+        self.cursor.execute(
             "INSERT INTO chain (replica, seq, id) VALUES (?, ?, ?) ON CONFLICT (replica)"
             " DO UPDATE SET seq = excluded.seq, id = excluded.id WHERE excluded.seq > chain.seq",
             (replica, *end),
@@ -202,14 +225,14 @@ class Tables:
 
     def put_heads(self, stream: str, heads: Iterable[Head]) -> None:
         """Replace the heads of a stream."""
-        self._cursor.execute("DELETE FROM stream_heads WHERE stream = ?", (stream,))
+        self.cursor.execute("DELETE FROM stream_heads WHERE stream = ?", (stream,))
         for head in heads:
             statement = "INSERT INTO stream_heads (stream, id, ts) VALUES (?, ?, ?)"
-            self._cursor.execute(statement, (stream, *head))
+            self.cursor.execute(statement, (stream, *head))
 
     def _move(self, event: Event) -> None:
         """Move the end of the replica's chain and the heads of the stream."""
-        run = self._cursor.execute
+        run = self.cursor.execute
         self.put_chain(event.replica, Link(event.seq, event.id))
         for parent in event.parents:
             run("DELETE FROM stream_heads WHERE stream = ? AND id = ?", (event.stream, parent))
@@ -222,24 +245,34 @@ class Tables:
 
     def pulses(self, stream: str, after: int, limit: int) -> list[tuple[int, bytes]]:
         """Version and bytes of a name's pulses behind a version, oldest first, never the newest one."""
-        self._cursor.execute(
+        self.cursor.execute(
             "SELECT originator_version, state FROM pulses WHERE originator_id = ? AND originator_version > ?"
             " AND originator_version < (SELECT max(originator_version) FROM pulses WHERE originator_id = ?)"
             " ORDER BY originator_version LIMIT ?",
             (stream, after, stream, limit),
         )
-        return [(row[0], bytes(row[1])) for row in self._cursor.fetchall()]
+        return [(row[0], bytes(row[1])) for row in self.cursor.fetchall()]
 
     def delete_pulses(self, stream: str, until: int) -> None:
         """Delete a name's pulses up to and with a version."""
         statement = "DELETE FROM pulses WHERE originator_id = ? AND originator_version <= ?"
-        self._cursor.execute(statement, (stream, until))
+        self.cursor.execute(statement, (stream, until))
 
     def put_state(self, stream: str, state: State) -> None:
         """Keep the folded state of the stream."""
-        self._cursor.execute(
+        self.cursor.execute(
             "INSERT INTO stream_state (stream, version, state, fold, unknown) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (stream) DO UPDATE SET version = excluded.version, state = excluded.state,"
             " fold = excluded.fold, unknown = excluded.unknown",
             (stream, *state),
         )
+
+
+def moved(place: str, to: str) -> Refusal:
+    """The refusal of a store that was moved: what it still holds is no longer the log."""
+    import shlex
+
+    follow = (
+        f"crewlog move --to {shlex.quote(to)}" if "://" in to else f"Use it there: --store {shlex.quote(to)}"
+    )
+    return Refusal("moved", f"the log at {place} was moved to {to}", follow, store=place, to=to)

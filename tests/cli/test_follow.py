@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli import follow
-from cli.follow import LONGEST, LOOK, Signal
+from cli.follow import LONGEST, LOOK, Looked
 from cli.shell import Shell
 from cli.store import Store
 from tests.cli.conftest import Crew
@@ -77,7 +77,7 @@ def files(crew: Crew, passing: Time) -> Files:
     return files
 
 
-def looks(signal: Signal, passing: Time, seconds: float) -> list[float]:
+def looks(signal: Looked, passing: Time, seconds: float) -> list[float]:
     """When the signal says that there may be something new, for so many seconds."""
     begin, found = passing.now, list[float]()
     while (left := begin + seconds - passing.now) > 0:
@@ -89,11 +89,11 @@ def looks(signal: Signal, passing: Time, seconds: float) -> list[float]:
 def test_where_nothing_happened_for_long_there_is_the_first_look_and_no_other(
     files: Files, passing: Time
 ) -> None:
-    assert looks(Signal(files.store), passing, 1_000) == [0.0]
+    assert looks(Looked(files.store), passing, 1_000) == [0.0]
 
 
 def test_a_change_is_seen_at_the_next_look(files: Files, passing: Time) -> None:
-    signal = Signal(files.store)
+    signal = Looked(files.store)
     assert signal.wait(0)
     assert not signal.wait(10)
 
@@ -104,7 +104,7 @@ def test_a_change_is_seen_at_the_next_look(files: Files, passing: Time) -> None:
 
 def test_what_shows_late_after_a_change_is_not_missed(files: Files, passing: Time) -> None:
     """A disk that syncs for seconds: the file has grown, and nothing else changes when the commit can be seen."""
-    signal = Signal(files.store)
+    signal = Looked(files.store)
     signal.wait(0)
     files.change()
 
@@ -120,7 +120,7 @@ def test_what_shows_late_after_a_change_is_not_missed(files: Files, passing: Tim
 def test_a_change_from_before_the_first_look_may_still_show(files: Files, passing: Time) -> None:
     files.change(ago=2.0)
 
-    found = looks(Signal(files.store), passing, 1_000)
+    found = looks(Looked(files.store), passing, 1_000)
 
     assert found[0] == 0.0
     assert 2.0 <= found[1] <= 2.0 + 2 * LOOK
@@ -130,12 +130,12 @@ def test_a_file_from_the_future_does_not_keep_it_looking(files: Files, passing: 
     """As after the clock was set back."""
     files.change(ago=-LONG_AGO)
 
-    assert len(looks(Signal(files.store), passing, 1_000)) < 15
+    assert len(looks(Looked(files.store), passing, 1_000)) < 15
 
 
 def test_a_second_change_within_one_tick_of_the_file_times_is_seen(files: Files, passing: Time) -> None:
     """Frames that are overwritten in place, in the same tick: neither size nor time tells."""
-    signal = Signal(files.store)
+    signal = Looked(files.store)
     signal.wait(0)
     files.change()
     assert signal.wait(0)

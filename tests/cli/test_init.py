@@ -211,7 +211,7 @@ def test_a_store_that_is_not_there_is_named_with_the_way_to_make_it(crew: Crew) 
 def test_a_servers_address_is_refused_without_repeating_its_password(crew: Crew) -> None:
     refused = crew.refused("list --store postgresql://zoe:hunter2@db/crew")
 
-    assert why(refused) == ("usage", 2)
+    assert why(refused) == ("bad-value", 2)
     assert "hunter2" not in str(refused)
 
 

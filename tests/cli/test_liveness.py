@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +231,8 @@ def test_a_reap_needs_a_name_and_a_dry_run_none(crew: Crew) -> None:
 def test_a_claim_that_another_replica_recorded_is_left_alone(crew: Crew) -> None:
     task = lose(crew)
     (crew.folder / ".crewlog/replica").write_text("r-another\n")
+    with closing(sqlite3.connect(crew.folder / ".crewlog/crewlog.db", isolation_level=None)) as log:
+        log.execute("DELETE FROM members")  # as if the events had come from another clone
 
     [kept] = crew.do("reap --as zoe")["kept"]
 

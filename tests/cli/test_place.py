@@ -376,19 +376,55 @@ def test_where_there_is_no_store_the_refusal_names_where_it_was_looked_for(home:
     assert refusal.hint == "crewlog init"
 
 
-@pytest.mark.parametrize("address", ["postgresql://ada:s3cret@db/crew", "postgres://db/crew"])
-def test_a_servers_address_is_refused_without_repeating_it(home: Path, address: str) -> None:
+def on_server(folder: Path, address: str = "postgresql://db/crew?schema=one") -> str:
+    """A store whose log is on a server; its address."""
+    (folder / ".crewlog").mkdir()
+    (folder / ".crewlog" / "store.url").write_text(f"{address}\n")
+    return address
+
+
+@pytest.mark.parametrize("address", ["postgresql://ada:s3cret@db/crew", "postgres://db/crew?password=s3cret"])
+def test_an_address_with_a_password_is_refused_without_repeating_it(home: Path, address: str) -> None:
     for ask in (locate_store, home_for_init):
-        by_option = refused("usage", lambda ask=ask: ask(str(home), {}, address))  # type: ignore[misc]
-        refused("usage", lambda ask=ask: ask(str(home), {"CREWLOG_STORE": address}, None))  # type: ignore[misc]
+        by_option = refused("bad-value", lambda ask=ask: ask(str(home), {}, address))  # type: ignore[misc]
+        refused("bad-value", lambda ask=ask: ask(str(home), {"CREWLOG_STORE": address}, None))  # type: ignore[misc]
         assert "s3cret" not in str(by_option.as_dict())
 
 
-def test_a_store_on_a_server_is_recognised_and_refused_as_newer(home: Path) -> None:
-    (home / ".crewlog").mkdir()
-    (home / ".crewlog" / "store.url").write_text("postgresql://db/crew\n")
+def test_a_store_on_a_server_is_found_like_any_other_and_says_which_server(home: Path) -> None:
+    address = on_server(home)
+    inside = home / "a" / "b"
+    inside.mkdir(parents=True)
 
-    refused("newer-store", lambda: locate_store(str(home), {}, None))
+    assert locate_store(str(inside), {}, None) == Located(
+        str(home / ".crewlog"), f"found upward of {inside}", address
+    )
+    assert locate_store("/", {}, str(home)) == Located(str(home / ".crewlog"), "--store", address)
+
+
+def test_an_address_means_the_folder_here_that_has_its_log_there(home: Path) -> None:
+    address = on_server(home)
+
+    by_option = locate_store(str(home), {}, "postgres://db/crew?schema=one")
+    by_variable = locate_store(str(home), {"CREWLOG_STORE": address}, None)
+    assert (by_option.path, by_option.url) == (str(home / ".crewlog"), address)
+    assert by_option.why.startswith("--store, and ")
+    assert (by_variable.path, by_variable.url) == (str(home / ".crewlog"), address)
+
+
+@pytest.mark.parametrize("other", ["postgresql://db/crew?schema=two", "postgresql://db/crew"])
+def test_an_address_that_no_folder_here_belongs_to_is_refused(home: Path, other: str) -> None:
+    refusal = refused("no-store", lambda: locate_store(str(home), {}, other))
+    assert refusal.hint.startswith("crewlog init --store ")
+
+    on_server(home)
+    assert "schema=one" in refused("no-store", lambda: locate_store(str(home), {}, other)).message
+
+
+def test_init_with_an_address_stands_where_init_would_stand_anyway(home: Path) -> None:
+    found = home_for_init(str(home), {}, "postgres://db/crew")
+
+    assert (found.path, found.url) == (str(home / ".crewlog"), "postgresql://db/crew?schema=crewlog")
 
 
 def test_an_empty_option_is_refused_and_an_empty_variable_is_none(home: Path) -> None:

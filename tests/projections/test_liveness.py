@@ -220,11 +220,13 @@ def test_a_resumed_task_is_judged_by_its_new_claim(log: Log, clock: Clock, judge
     assert [(found.held.claim, found.verdict) for found in judged().values()] == [(new, "alive")]
 
 
-def test_a_claim_of_another_replica_was_not_recorded_here(store: SqliteStore, log: Log) -> None:
+def test_a_claim_is_recorded_by_the_store_that_its_replica_writes_into(store: SqliteStore, log: Log) -> None:
     other = store.open("r-2")
     theirs = start(other)
-
     assert recorded_here(log, start(log))
+    assert recorded_here(log, theirs)
+
+    store.run("DELETE FROM members WHERE replica = 'r-2'")  # as if it had come from another clone
     assert not recorded_here(log, theirs)
     other.close()
 
@@ -232,7 +234,7 @@ def test_a_claim_of_another_replica_was_not_recorded_here(store: SqliteStore, lo
 def roster(views: Views, log: Log, clock: Clock) -> dict[str, dict[str, Any]]:
     """Everybody, by name."""
     views.catch_up()
-    rows = agents.roster(views.connection, clock.now, 10, 1_800, lambda _: "there", replica=log.replica)
+    rows = agents.roster(views.connection, clock.now, 10, 1_800, lambda _: "there", members={log.replica})
     return {row["name"]: row for row in rows}
 
 

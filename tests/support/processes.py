@@ -11,7 +11,9 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["__main__", "tests.support.writers", "tests.support.commands"])
+CONTEXT.set_forkserver_preload(
+    ["__main__", "tests.support.writers", "tests.support.commands", "tests.support.postgres"]
+)
 PATIENCE = 60.0
 
 

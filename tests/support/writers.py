@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
 from domain.commands import Note, Start
-from domain.log import Log
+from domain.log import IdempotencyKey, Log
 from domain.refusals import Refusal
 from tests.support.stores import Store, add_task, do, new_stream
 
@@ -186,3 +187,25 @@ def use_without_rights(store: Store, stream: str, queue: bool) -> dict[str, Any]
     found["read again"] = log.position()
     log.close()
     return found
+
+
+def write_through_crashes(connection: Connection, store: Store, stream: str, actor: str) -> None:
+    """Append notes until told to stop, each until it is acknowledged, with the same key; send key and id of each."""
+    log = store.open(f"r-{actor}")
+    number = 0
+    while not connection.poll():
+        number += 1
+        key = IdempotencyKey(f"k-{number}", frozenset({"task.noted"}), {"text": f"{actor} {number}"})
+        connection.send((key.key, _insist(log, stream, Note(actor, f"{actor} {number}"), key)))
+    log.close()
+
+
+def _insist(log: Log, stream: str, note: Note, key: IdempotencyKey) -> str:
+    """Append the note, however often it takes; its id."""
+    while True:
+        try:
+            return do(log, stream, note, key).events[0].id
+        except Refusal as refusal:
+            if not refusal.retryable:
+                raise
+        time.sleep(0.05)
