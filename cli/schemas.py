@@ -88,9 +88,12 @@ TASK_FULL = _object(
         "claim": _maybe(ID),
         "claimed": _maybe(TIME),
         "parent": MAYBE_TEXT,
-        "after": _list(TASK),
+        "parts": {"type": "object", "additionalProperties": COUNT, "description": "how many in each state"},
+        "after": _list(TEXT),
+        "relates": _list(TEXT),
+        "links": _list(_object({"id": ID, "kind": TEXT, "to": TEXT})),
         "blocks": _list(TASK),
-        "blocked_by": _list(TASK),
+        "blocked_by": _list(TEXT),
         "branch": MAYBE_TEXT,
         "base": MAYBE_TEXT,
         "commit": MAYBE_TEXT,
@@ -251,7 +254,7 @@ WRITES_ONE = (
     "edit",
     "undo",
 )
-WRITES_SEVERAL = ("spawn", "approve", "merge", "cancel")
+WRITES_SEVERAL = ("spawn", "approve", "merge", "cancel", "link", "unlink")
 
 ANSWERS: dict[str, Schema] = {
     "init": _object({"store": TEXT, "created": FLAG, "replica": TEXT, "me": MAYBE_TEXT, "why": TEXT}),

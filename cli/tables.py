@@ -8,6 +8,7 @@ from cli.call import Call
 from cli.output import Answer, Columns
 from cli.text import cut, safe_line
 from domain.refusals import Refusal
+from domain.task import CANCELLED, COMPLETED, STATES
 
 if TYPE_CHECKING:
     from projections.task_pages import Page
@@ -40,6 +41,15 @@ def who(row: dict[str, Any]) -> str:
     if row["holder"]:
         return str(row["holder"])
     return f"→{row['assignee']}" if row["assignee"] else "-"
+
+
+def rolled_up(parts: dict[str, int]) -> str:
+    """`2 of 5 done: 1 WORKING, 2 ASSIGNED` for the parts of an epic, "" for a task that has none."""
+    total = sum(number for state, number in parts.items() if state != CANCELLED)
+    left = [f"{parts[state]} {state}" for state in STATES if parts.get(state) and state != COMPLETED]
+    return (
+        f"{parts.get(COMPLETED, 0)} of {total} done{': ' if left else ''}{', '.join(left)}" if parts else ""
+    )
 
 
 def _title(call: Call, row: dict[str, Any]) -> str:

@@ -143,8 +143,14 @@ def _event_type(kind: EventType) -> list[str]:
 
 
 def _field_row(field: Field) -> tuple[str, str, str, str]:
-    units = {"line": "characters", "text": "bytes", "slug": "characters", "name": "characters"}
-    unit = units.get(field.kind, "members" if field.kind in ("labels", "tasks") else "at most")
+    units = {
+        "line": "characters",
+        "text": "bytes",
+        "slug": "characters",
+        "name": "characters",
+        "task": "characters",
+    }
+    unit = units.get(field.kind, "members" if field.kind in ("labels", "links", "tasks") else "at most")
     limit = f"{field.limit:,} {unit}" if field.kind not in ("boolean", "object") else "-"
     need = " (required)" if field.required else ""
     return f"`{field.name}`", field.kind + (" or null" if field.nullable else ""), limit, field.meaning + need

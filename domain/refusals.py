@@ -57,6 +57,7 @@ CODES = {
     "no-claim": Code(Exit.REFUSED, False, "the command needs the claim that start printed"),
     "not-allowed": Code(Exit.REFUSED, False, "only someone else may do this"),
     "own-approval": Code(Exit.REFUSED, False, "nobody approves their own work"),
+    "circle": Code(Exit.REFUSED, False, "the link would close a circle"),
     "cannot-undo": Code(Exit.REFUSED, False, "the last event is not yours, or has no inverse"),
     "too-large": Code(Exit.REFUSED, False, "a field, an event or a blob is over its limit"),
     "secret": Code(Exit.REFUSED, False, "the text looks like it holds a key or a password"),

@@ -12,6 +12,7 @@ from cli.call import Call
 from cli.events import event_line
 from cli.grammar import command
 from cli.output import Answer
+from cli.tables import rolled_up
 from cli.text import safe, safe_line
 from cli.writes import next_lines, short
 from domain.blobs import digest_of, preview
@@ -56,9 +57,12 @@ def _head(shown: dict[str, Any]) -> list[str]:
         "for": shown["assignee"] or "anyone",
         "held by": f"{shown['holder']}, claim {short(shown['claim'])}" if shown["claim"] else None,
         "labels": " ".join(shown["labels"]),
+        "part of": shown["parent"],
+        "parts": rolled_up(shown["parts"]),
         "after": " ".join(shown["after"]),
         "waits for": " ".join(shown["blocked_by"]),
         "blocks": " ".join(shown["blocks"]),
+        "relates to": " ".join(shown["relates"]),
         "spawned": f"{shown['created']} by {shown['spawner']}",
         "attempt": str(shown["attempts"]) if shown["attempts"] > 1 else None,
         "progress": _progress(shown["progress"]),

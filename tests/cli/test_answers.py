@@ -36,7 +36,7 @@ def scenario(crew: Crew) -> Iterator[str]:
     yield from begin()
     one = crew.spawn("one", "--slug one -l a:b --to ada")
     long = crew.do("spawn long --body - --as zoe", stdin="b" * 5_000)["task"]
-    yield from steer(one)
+    yield from steer(one, long)
     yield from work(crew, one)
     yield from review(crew, one)
     yield from give_up(crew, long)
@@ -53,12 +53,16 @@ def begin() -> Iterator[str]:
     yield "join zoe --person --pid 1"
 
 
-def steer(task: str) -> Iterator[str]:
+def steer(task: str, other: str) -> Iterator[str]:
     yield f"spawn 'after one' --after {task} --as zoe"
     yield "spawn --from - --as zoe --full"
     yield f"assign {task} --to anyone --as zoe"
     yield f"assign {task} --to anyone --as zoe"  # nothing to do
     yield f"edit {task} -p 1 --title first --as zoe"
+    yield f"link {task} --parent {task} --relates {other} --as zoe"  # partly refused
+    yield f"link {task} --parent {other} --as zoe"
+    yield f"unlink {task} --relates {other} --as zoe"
+    yield f"show {other}"
 
 
 def work(crew: Crew, task: str) -> Iterator[str]:

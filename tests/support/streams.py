@@ -10,6 +10,7 @@ from domain.blobs import check_in
 from domain.commands import (
     Approve,
     Assign,
+    Bind,
     Cancel,
     Command,
     Edit,
@@ -25,6 +26,7 @@ from domain.commands import (
     Spawn,
     Start,
     Submit,
+    Unbind,
     Undo,
     Withdraw,
 )
@@ -36,6 +38,7 @@ from domain.task import Task, claim_of
 
 ADA, BOB, ZOE = "ada", "bob", "zoe"
 COMMIT = "c0ffee" * 6 + "c0ff"
+EPIC = "t-eeeeeeee"  # what the task is a part of
 SOME_TIME = 10**15
 
 
@@ -45,7 +48,13 @@ class Stream:
     def __init__(self, **spawned: Any) -> None:
         self.events: list[Event] = []
         self.states: list[Task | None] = [None]
-        fields: dict[str, Any] = {"actor": ZOE, "title": "Mend the login", "priority": 2, **spawned}
+        fields: dict[str, Any] = {
+            "actor": ZOE,
+            "title": "Mend the login",
+            "priority": 2,
+            "parent": EPIC,
+            **spawned,
+        }
         self.store(fields["actor"], spawn(Spawn(**fields))[0])
 
     @property
@@ -163,6 +172,7 @@ GIVEN: dict[str, Callable[..., Stream]] = {
     task.FAILED: failed,
 }
 
+
 # Each command as somebody gives it who may: where the table allows it, nothing else stands in its way.
 COMMANDS: dict[str, Callable[[Stream], Command]] = {
     "start": lambda _: Start(ADA),
@@ -180,5 +190,7 @@ COMMANDS: dict[str, Callable[[Stream], Command]] = {
     "assign": lambda _: Assign(ZOE, BOB),
     "edit": lambda _: Edit(ZOE, title="Mend the logout"),
     "note": lambda _: Note(BOB, "I saw this before"),
+    "link": lambda _: Bind(BOB, task.AFTER, "t-bbbbbbbb"),
+    "unlink": lambda _: Unbind(BOB, task.PARENT, EPIC),
     "progress": lambda stream: Progress(ADA, stream.claim, "half of it", 50),
 }
