@@ -67,6 +67,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "ready": "cli.commands.ready",
         "list": "cli.commands.list",
         "show": "cli.commands.show",
+        "graph": "cli.commands.graph",
         "agents": "cli.commands.agents",
         "log": "cli.commands.log",
         "tail": "cli.commands.tail",

@@ -80,6 +80,12 @@ TASK_ROW = _object(
         "updated": TIME,
     },
 )
+PARTS: Schema = {
+    "type": "object",
+    "propertyNames": STATE,
+    "additionalProperties": COUNT,
+    "description": "how many of an epic's parts are in each state",
+}
 TASK_FULL = _object(
     {
         **TASK_ROW["properties"],
@@ -88,7 +94,7 @@ TASK_FULL = _object(
         "claim": _maybe(ID),
         "claimed": _maybe(TIME),
         "parent": MAYBE_TEXT,
-        "parts": {"type": "object", "additionalProperties": COUNT, "description": "how many in each state"},
+        "parts": PARTS,
         "after": _list(TEXT),
         "relates": _list(TEXT),
         "links": _list(_object({"id": ID, "kind": TEXT, "to": TEXT})),
@@ -256,6 +262,19 @@ WRITES_ONE = (
 )
 WRITES_SEVERAL = ("spawn", "approve", "merge", "cancel", "link", "unlink")
 
+NODE = _object(
+    {
+        **{
+            name: TASK_ROW["properties"][name]
+            for name in ("id", "title", "state", "priority", "assignee", "holder")
+        },
+        "parent": MAYBE_TEXT,
+        "after": _list(TEXT),
+        "relates": _list(TEXT),
+        "parts": PARTS,
+    }
+)
+
 ANSWERS: dict[str, Schema] = {
     "init": _object({"store": TEXT, "created": FLAG, "replica": TEXT, "me": MAYBE_TEXT, "why": TEXT}),
     "where": _object({"store": TEXT, "why": TEXT, "worktree": MAYBE_TEXT, "writable": FLAG, "events": COUNT}),
@@ -318,6 +337,7 @@ ANSWERS: dict[str, Schema] = {
     "prune": _object({"pruned": _list({"type": "object"}), "count": COUNT, "before": TIME}),
     "ready": TASKS,
     "list": TASKS,
+    "graph": _object({"tasks": _list(NODE), "circles": _list(_list(TEXT)), "more": COUNT}),
     "show": _object({"task": TASK_FULL, "events": _list(EVENT)}),
     "agents": _object({"agents": _list(AGENT), "more": COUNT}),
     "log": EVENT,

@@ -7,7 +7,10 @@ from typing import Any
 from cli.call import Call
 from cli.grammar import command
 from cli.output import Answer, Columns
+from cli.style import Style
 from cli.text import age
+
+VERDICTS = {"alive": "32", "suspect": "33", "lost": "31", "left": "2"}
 
 
 @command("agents", "crewlog agents")
@@ -33,21 +36,23 @@ def agents(call: Call) -> None:
         replica=store.replica,
         claims=claims,
     )
-    columns = Columns()
+    style = call.style()
+    columns = Columns(style.room)
     for row in rows:
-        columns.add(*_cells(row))
+        columns.add(*_cells(style, row))
     remarks = [] if rows else ["nobody yet"]
     call.answer(Answer({"agents": rows, "more": 0}, columns.lines(), [row["name"] for row in rows], remarks))
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+def _cells(style: Style, row: dict[str, Any]) -> tuple[str, ...]:
     kind = "person" if row["person"] else "agent"
     signs = [seconds for seconds in (row["last_seen"], row["last_pulse"]) if seconds is not None]
     progress = f"progress {age(row['progress'])} ago" if row["progress"] is not None else "-"
     held = " ".join(_task(task) for task in row["tasks"]) or "-"
     more = f" and {row['more_tasks']} more" if row["more_tasks"] else ""
     where = f"{row['host'] or ''}:{row['pid']}" if row["pid"] else "-"
-    return row["name"], kind, row["verdict"], f"{age(min(signs))} ago", progress, where, held + more
+    verdict = style.paint(row["verdict"], VERDICTS.get(row["verdict"], ""))
+    return style.name(row["name"]), kind, verdict, f"{age(min(signs))} ago", progress, where, held + more
 
 
 def _task(task: dict[str, Any]) -> str:

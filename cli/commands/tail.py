@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
 
+from cli.arguments import UtcOption
 from cli.call import Call
-from cli.commands.log import print_events
+from cli.commands.log import event_printer
 from cli.follow import Signal
 from cli.grammar import command
-from domain.event import parse
+from domain.event import Event, parse
 
 
 @command("tail", "crewlog tail -f\ncrewlog tail -f --json -n 0")
@@ -23,23 +25,24 @@ def tail(
     pulses: Annotated[
         bool, typer.Option("--pulses", help="Signs of life instead.", show_default=False)
     ] = False,
+    utc: UtcOption = False,
 ) -> None:
     """Print the newest events. With -f also those that come, each once and in order."""
     log = call.store.log
-    signal = Signal(call.store)
+    signal, show = Signal(call.store), event_printer(call, utc=utc)
     newest = log.newest_pulse() if pulses else log.position()
     position = max(0, newest - lines)
-    position = _print_behind(call, position, pulses=pulses)
+    position = _print_behind(call, position, show, pulses=pulses)
     try:
         while follow:
             call.shell.stdout.flush()
             signal.wait()
-            position = _print_behind(call, position, pulses=pulses)
+            position = _print_behind(call, position, show, pulses=pulses)
     except KeyboardInterrupt:  # how a person ends it
         call.finish(130)
 
 
-def _print_behind(call: Call, position: int, *, pulses: bool) -> int:
+def _print_behind(call: Call, position: int, show: Callable[[Sequence[Event]], None], *, pulses: bool) -> int:
     """Print all events behind the position and return the new one."""
     log = call.store.log
     while True:
@@ -51,5 +54,5 @@ def _print_behind(call: Call, position: int, *, pulses: bool) -> int:
             events, newest = [parse(row.state) for row in rows], rows[-1].id if rows else position
         if not events:
             return position
-        print_events(call, events)
+        show(events)
         position = newest
