@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import StringIO
+from typing import Any
 
 import pytest
 
@@ -52,17 +53,17 @@ def test_around_a_task_is_what_it_waits_for_and_what_waits_for_it(
 
 def test_every_task_is_drawn_once_however_long_the_chain_and_even_in_a_circle(crew: Crew) -> None:
     chain = [f"t-{number:08}" for number in range(2_000)]
-    nodes = [
+    nodes: list[dict[str, Any]] = [
         {
-            **{
-                "id": name,
-                "title": "x",
-                "state": "ASSIGNED",
-                "priority": 2,
-                "assignee": None,
-                "holder": None,
-            },
-            **{"parent": None, "relates": [], "parts": {}, "after": [chain[place - 1]]},
+            "id": name,
+            "title": "x",
+            "state": "ASSIGNED",
+            "priority": 2,
+            "assignee": None,
+            "holder": None,
+            "parent": None,
+            "parts": {},
+            "after": [chain[place - 1]],
         }
         for place, name in enumerate(chain)  # the first one waits for the last one
     ]
