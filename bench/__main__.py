@@ -5,9 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import append, cold, views
+from bench import append, cold, search, views
 
-BENCHMARKS: dict[str, Callable[[], None]] = {"append": append.main, "cold": cold.main, "views": views.main}
+BENCHMARKS: dict[str, Callable[[], None]] = {
+    "append": append.main,
+    "cold": cold.main,
+    "views": views.main,
+    "search": search.main,
+}
 
 
 def main(names: list[str]) -> None:

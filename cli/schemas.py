@@ -274,6 +274,19 @@ NODE = _object(
         "parts": PARTS,
     }
 )
+HIT = _object(
+    {
+        "event": ID,
+        "position": COUNT,
+        "type": TEXT,
+        "from": TEXT,
+        "to": TEXT,
+        "about": TEXT,
+        "at": TIME,
+        "excerpt": TEXT,
+        "matches": _list({"type": "array", "items": COUNT, "minItems": 2, "maxItems": 2}),
+    }
+)
 
 ANSWERS: dict[str, Schema] = {
     "init": _object({"store": TEXT, "created": FLAG, "replica": TEXT, "me": MAYBE_TEXT, "why": TEXT}),
@@ -337,6 +350,7 @@ ANSWERS: dict[str, Schema] = {
     "prune": _object({"pruned": _list({"type": "object"}), "count": COUNT, "before": TIME}),
     "ready": TASKS,
     "list": TASKS,
+    "search": _object({"hits": _list(HIT), "more": COUNT, "ranked": FLAG}),
     "graph": _object({"tasks": _list(NODE), "circles": _list(_list(TEXT)), "more": COUNT}),
     "show": _object({"task": TASK_FULL, "events": _list(EVENT)}),
     "agents": _object({"agents": _list(AGENT), "more": COUNT}),

@@ -47,3 +47,10 @@ class View(NamedTuple):
     tables: tuple[Table, ...]
     migrations: tuple[Callable[[Database], None], ...]
     handler: Callable[[sqlite3.Connection], Handler]
+
+
+class ViewSet(NamedTuple):
+    """The views that stand in one file and are caught up together. Another `version` has the file made anew."""
+
+    views: tuple[View, ...]
+    version: int

@@ -113,6 +113,8 @@ def look() -> Iterator[str]:
     yield "ready --as ada -n 1"
     yield "list -n 1"
     yield "list --full --label a:b"
+    yield "search one -n 1"
+    yield "search '-'"
     yield "graph"
     yield "graph one"
     yield "agents"
