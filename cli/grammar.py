@@ -64,6 +64,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "channel": "cli.commands.channel",
     },
     "Look": {
+        "status": "cli.commands.status",
         "ready": "cli.commands.ready",
         "list": "cli.commands.list",
         "show": "cli.commands.show",

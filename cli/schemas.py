@@ -287,6 +287,39 @@ HIT = _object(
         "matches": _list({"type": "array", "items": COUNT, "minItems": 2, "maxItems": 2}),
     }
 )
+ATTENTION = _object(
+    {
+        "kind": {"enum": ["review", "merge", "failed", "question", "ack", "lost"]},
+        "id": TEXT,
+        "since": TIME,
+        "age": COUNT,
+        "who": TEXT,
+        "title": TEXT,
+        "text": TEXT,
+        "command": TEXT,
+        "commands": _list(TEXT),
+    }
+)
+_BRIEF: dict[str, Schema] = {"id": TASK, "title": TEXT, "state": STATE}
+_SPAWNED = _object({"count": COUNT, "tasks": _list(_object(_BRIEF))})
+_ENDED = _object({"count": COUNT, "tasks": _list(_object({**_BRIEF, "by": TEXT, "reason": TEXT}))})
+STATUS = _object(
+    {
+        "attention": _list(ATTENTION),
+        "more": COUNT,
+        "counts": _object(dict.fromkeys(STATES, COUNT)),
+        "ready": COUNT,
+    },
+    {
+        "since": _object(
+            {
+                "position": COUNT,
+                **dict.fromkeys(("completed", "failed", "cancelled"), _ENDED),
+                "spawned": _SPAWNED,
+            }
+        )
+    },
+)
 
 ANSWERS: dict[str, Schema] = {
     "init": _object({"store": TEXT, "created": FLAG, "replica": TEXT, "me": MAYBE_TEXT, "why": TEXT}),
@@ -349,6 +382,7 @@ ANSWERS: dict[str, Schema] = {
     "reap": _object({"expired": _list(REAPED), "kept": _list(REAPED)}),
     "prune": _object({"pruned": _list({"type": "object"}), "count": COUNT, "before": TIME}),
     "ready": TASKS,
+    "status": STATUS,
     "list": TASKS,
     "search": _object({"hits": _list(HIT), "more": COUNT, "ranked": FLAG}),
     "graph": _object({"tasks": _list(NODE), "circles": _list(_list(TEXT)), "more": COUNT}),

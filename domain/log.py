@@ -367,6 +367,11 @@ class Log:
         statement = "SELECT id FROM event_id WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
         return [str(row[0]) for row in self._select(statement, (prefix, prefix + "g", limit))]
 
+    def position_at(self, moment: int) -> int:
+        """The position of the last event that had arrived by a time (µs); 0 before the first one."""
+        rows = self._select("SELECT MAX(position) FROM event_id WHERE arrived <= ?", (moment,))
+        return int(rows[0][0] or 0)
+
     def position_of(self, event_id: str) -> int:
         """The position of an event, 0 for one that is not here."""
         rows = self._select("SELECT position FROM event_id WHERE id = ?", (event_id,))

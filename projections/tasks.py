@@ -45,6 +45,7 @@ __all__ = [
     "page",
     "parts_of",
     "ready",
+    "ready_count",
     "resolve",
     "why_not_ready",
 ]
@@ -242,6 +243,13 @@ def parts_of(connection: sqlite3.Connection, parents: Sequence[str]) -> dict[str
     for parent, state, number in connection.execute(statement, (orjson.dumps(parents).decode(),)):
         found.setdefault(parent, {})[state] = number
     return found
+
+
+def ready_count(connection: sqlite3.Connection) -> int:
+    """How many tasks can be started by someone."""
+    statement = "SELECT n FROM counts WHERE facet = 'ready' AND value = '*' AND state = 'ASSIGNED'"
+    row = connection.execute(statement).fetchone()
+    return int(row[0]) if row else 0
 
 
 def counts(connection: sqlite3.Connection) -> dict[str, int]:
