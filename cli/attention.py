@@ -86,6 +86,7 @@ def _record(item: Item, viewer: Viewer, now: int, *, may_approve: bool) -> dict[
         "who": item.who,
         "title": item.title,
         "text": item.text,
+        "submission": item.submission,
         "command": commands[0],
         "commands": commands,
     }

@@ -65,6 +65,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "Look": {
         "status": "cli.commands.status",
+        "top": "cli.commands.top",
         "ready": "cli.commands.ready",
         "list": "cli.commands.list",
         "show": "cli.commands.show",
@@ -105,6 +106,9 @@ OTHER_WORDS = {
     "update": "edit",
     "ls": "list",
     "find": "search",
+    "watch": "top",
+    "monitor": "top",
+    "todo": "status",
     "grep": "search",
     "history": "log",
     "accept": "approve",

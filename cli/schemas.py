@@ -296,6 +296,7 @@ ATTENTION = _object(
         "who": TEXT,
         "title": TEXT,
         "text": TEXT,
+        "submission": _maybe(ID),
         "command": TEXT,
         "commands": _list(TEXT),
     }
@@ -383,6 +384,7 @@ ANSWERS: dict[str, Schema] = {
     "prune": _object({"pruned": _list({"type": "object"}), "count": COUNT, "before": TIME}),
     "ready": TASKS,
     "status": STATUS,
+    "top": STATUS,
     "list": TASKS,
     "search": _object({"hits": _list(HIT), "more": COUNT, "ranked": FLAG}),
     "graph": _object({"tasks": _list(NODE), "circles": _list(_list(TEXT)), "more": COUNT}),

@@ -30,6 +30,7 @@ class Item(NamedTuple):
     title: str = ""
     closed: tuple[str, ...] = ()
     open: str = ""
+    submission: str | None = None
 
 
 def waiting(connection: sqlite3.Connection, now: int, limit: int) -> list[Item]:
@@ -57,7 +58,16 @@ def _of_task(task: Task) -> Item:
             by = task.submission.by
             closed = tuple(dict.fromkeys((*card.holders, by)))
             said = preview(task.submission.evidence)
-            return Item("review", task.submission.at, card.id, by, said, card.title, closed)
+            return Item(
+                "review",
+                task.submission.at,
+                card.id,
+                by,
+                said,
+                card.title,
+                closed,
+                submission=task.submission.id,
+            )
         case Approved():
             return Item("merge", task.approval.at, card.id, task.approval.by, "", card.title)
         case Failed():

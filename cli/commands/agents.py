@@ -20,13 +20,24 @@ def agents(call: Call) -> None:
     `suspect`: two beats are missing. `lost`: `crewlog reap` takes what it holds. `left` said so; `remote` works through
     another clone. A hung command beats on: its progress gets old.
     """
+    rows = everybody(call)
+    style = call.style()
+    columns = Columns(style.room)
+    for row in rows:
+        columns.add(*_cells(style, row))
+    remarks = [] if rows else ["nobody yet"]
+    call.answer(Answer({"agents": rows, "more": 0}, columns.lines(), [row["name"] for row in rows], remarks))
+
+
+def everybody(call: Call) -> list[dict[str, Any]]:
+    """Everyone seen here, by name, as `agents` answers it."""
     from cli.reaping import judge_all, rule
     from projections.agents import roster
 
     store = call.store
     claims = {judged.held.task: judged.verdict for judged in judge_all(call)}
     by = rule(call)
-    rows = roster(
+    return roster(
         store.views.connection,
         by.now,
         by.interval,
@@ -36,12 +47,6 @@ def agents(call: Call) -> None:
         replica=store.replica,
         claims=claims,
     )
-    style = call.style()
-    columns = Columns(style.room)
-    for row in rows:
-        columns.add(*_cells(style, row))
-    remarks = [] if rows else ["nobody yet"]
-    call.answer(Answer({"agents": rows, "more": 0}, columns.lines(), [row["name"] for row in rows], remarks))
 
 
 def _cells(style: Style, row: dict[str, Any]) -> tuple[str, ...]:

@@ -118,6 +118,7 @@ def look() -> Iterator[str]:
     yield "status"
     yield "status --since 1h"
     yield "status --brief --as ada"
+    yield "top"
     yield "graph"
     yield "graph one"
     yield "agents"
