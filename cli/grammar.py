@@ -75,6 +75,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "log": "cli.commands.log",
         "tail": "cli.commands.tail",
         "wait": "cli.commands.wait",
+        "report": "cli.commands.report",
     },
     "Store and help": {
         "export": "cli.commands.export",

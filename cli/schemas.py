@@ -386,6 +386,7 @@ ANSWERS: dict[str, Schema] = {
     "status": STATUS,
     "top": STATUS,
     "list": TASKS,
+    "report": _object({"file": TEXT, "tasks": COUNT, "events": COUNT, "bytes": COUNT}),
     "search": _object({"hits": _list(HIT), "more": COUNT, "ranked": FLAG}),
     "graph": _object({"tasks": _list(NODE), "circles": _list(_list(TEXT)), "more": COUNT}),
     "show": _object({"task": TASK_FULL, "events": _list(EVENT)}),

@@ -50,6 +50,7 @@ CODES = {
     "no-name": Code(Exit.USAGE, False, "a write needs to know who you are"),
     "bad-name": Code(Exit.USAGE, False, "a name outside [a-z0-9][a-z0-9._-]{0,63}"),
     "bad-value": Code(Exit.USAGE, False, "an argument outside its limits"),
+    "not-installed": Code(Exit.USAGE, False, "a part that is wanted is not installed; the hint says how"),
     "not-found": Code(Exit.NOT_FOUND, False, "nothing has this id or name"),
     "ambiguous": Code(Exit.NOT_FOUND, False, "several things have this prefix or slug; details lists them"),
     "wrong-state": Code(Exit.REFUSED, False, "the task's state does not allow this command"),

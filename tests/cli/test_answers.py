@@ -119,6 +119,7 @@ def look() -> Iterator[str]:
     yield "status --since 1h"
     yield "status --brief --as ada"
     yield "top"
+    yield "report r.html"
     yield "graph"
     yield "graph one"
     yield "agents"
