@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import append, audit, cold, history, server, views, warm
+from bench import append, audit, cold, history, search, server, views, warm
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "append": append.main,
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "views": views.main,
     "history": history.main,
     "audit": audit.main,
+    "search": search.main,
 }
 
 

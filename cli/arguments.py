@@ -20,6 +20,15 @@ TaskArg = Annotated[
         show_default=False,
     ),
 ]
+OptionalTaskArg = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[TASK]",
+        help="Id, unique prefix or slug; without it everything.",
+        autocompletion=complete_task,
+        show_default=False,
+    ),
+]
 TasksArg = Annotated[
     list[str] | None,
     typer.Argument(
@@ -55,6 +64,9 @@ CursorOption = Annotated[
 ]
 NameOption = Annotated[
     str | None, typer.Option("--to", metavar="NAME", autocompletion=complete_name, show_default=False)
+]
+UtcOption = Annotated[
+    bool, typer.Option("--utc", help="Times in UTC, as stored, not local.", show_default=False)
 ]
 LabelsOption = Annotated[
     list[str] | None,

@@ -14,6 +14,7 @@ from cli.binding import Binding, read_binding
 from cli.local import read_local
 from cli.output import Answer, print_answer
 from cli.shell import Shell
+from cli.style import Style, style_for
 from domain.names import check_name, is_task_id
 from domain.refusals import Refusal
 
@@ -96,6 +97,10 @@ class Call:
 
         who = reached.who()
         return news(reached.store, who.name, shown) if who else []
+
+    def style(self, *, utc: bool = False) -> Style:
+        """How text looks to who reads the answer."""
+        return style_for(self.shell, whole=self.options.full, utc=utc)
 
     def finish(self, code: int) -> None:
         """Set the exit code, here and for who called."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from cli.output import Columns
+from cli.style import DIM, Style
 from cli.text import safe_line
 from domain.blobs import preview
 from domain.event import Event
@@ -12,11 +14,29 @@ _TEXTS = ("title", "reason", "why", "text", "evidence", "note")
 
 
 def event_line(event: Event) -> str:
-    """`2026-11-23 17:31:05  9f2c1a7b…  ada  task.started  t-3k9fa2mq  …` in UTC, safe to print."""
-    when = event.ts[:19].replace("T", " ")
-    to = f" → {safe_line(event.to)}" if event.to != "*" else ""
-    said = _said(event.payload)
-    return f"{when}  {event.id[:12]}  {event.sender}{to}  {safe_line(event.type)}  {event.subject}{said}"
+    """One event alone, in UTC: `2026-11-23 17:31:05Z  9f2c1a7b4d5e  ada→bob  task.started  t-3k9fa2mq  …`."""
+    return "  ".join(event_cells(Style(utc=True), event)).rstrip()
+
+
+def event_table(style: Style) -> Columns:
+    """A table of events in which those that come later line up as well: wide enough for most from the first on."""
+    return Columns(style.room, widths=[19 + style.utc, 12, 8, 14, 10])
+
+
+def event_cells(style: Style, event: Event) -> tuple[str, ...]:
+    """When, id, who to whom, what, about what, and what was said: safe to print."""
+    who = style.name(event.sender)
+    if event.to != "*":
+        who += f"→{style.name(event.to, safe_line(event.to))}"
+    kind = safe_line(event.type)
+    return (
+        style.when(event.ts),
+        style.paint(event.id[:12], DIM),
+        who,
+        kind,
+        event.subject,
+        _said(event.payload),
+    )
 
 
 def _said(payload: dict[str, Any]) -> str:
@@ -28,5 +48,4 @@ def _said(payload: dict[str, Any]) -> str:
         texts.insert(0, f"{(payload.get('merge') or payload['commit'])[:12]}{into}")
     if payload.get("forced"):
         texts.insert(0, "by force")
-    text = safe_line(" ".join(texts))
-    return f"  {text[:160]}" if text else ""
+    return safe_line(" ".join(texts))[:160]

@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 
 from cli.shell import Shell
-from cli.text import safe
+from cli.style import plain
+from cli.text import cut, safe, width
 from domain.refusals import Exit, Refusal
 
 UNREAD = "unread"
@@ -77,24 +78,65 @@ def print_refusal(shell: Shell, refusal: Refusal, *, as_json: bool, news: Sequen
         shell.remark(safe(f"! {line}"))
 
 
+LEAST_LAST = 24
+INDENT = "    "
+
+
 @dataclass(slots=True)
 class Columns:
-    """A table for people: each column as wide as its widest cell, the last one free."""
+    """A table for people: each column as wide as its widest cell so far, the last one free.
 
+    `room` is how wide the terminal is, 0 for what is no terminal: the last cell is cut to it, and stands on a line of
+    its own where too little is left.
+    """
+
+    room: int = 0
     rows: list[Sequence[str]] = field(default_factory=list[Sequence[str]])
+    widths: list[int] = field(default_factory=list[int])
 
     def add(self, *cells: str) -> None:
         """Add a row."""
         self.rows.append(cells)
 
     def lines(self) -> list[str]:
-        """The rows, aligned."""
-        widths = (
-            [max(len(row[i]) for row in self.rows) for i in range(len(self.rows[0]) - 1)] if self.rows else []
+        """The rows that were added since the last time, aligned with those before."""
+        rows, self.rows = self.rows, []
+        for row in rows:
+            self.widths += [0] * (len(row) - 1 - len(self.widths))
+            for place, cell in enumerate(row[:-1]):
+                self.widths[place] = max(self.widths[place], _width(cell))
+        return [line for row in rows for line in self._lines(row)]
+
+    def _lines(self, row: Sequence[str]) -> list[str]:
+        *cells, last = row
+        first = "".join(
+            cell + " " * (width_ - _width(cell) + 2) for cell, width_ in zip(cells, self.widths, strict=False)
         )
-        return [
-            "  ".join(
-                [*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]
-            ).rstrip()
-            for row in self.rows
-        ]
+        if not self.room:
+            return [(first + last).rstrip()]
+        left = self.room - _width(first)
+        if left >= min(LEAST_LAST, _width(last)):
+            return [(first + _cut(last, left)).rstrip()]
+        return self._folded(row)
+
+    def _folded(self, row: Sequence[str]) -> list[str]:
+        """The row on several lines, the last cell on one of its own."""
+        lines: list[str] = [""]
+        *cells, last = row
+        for cell, width_ in zip(cells, self.widths, strict=False):
+            padded = cell + " " * (width_ - _width(cell))
+            if lines[-1] and _width(lines[-1]) + _width(cell) + 2 > self.room:
+                lines.append(INDENT + padded)
+            else:
+                lines[-1] += ("  " if lines[-1] else "") + padded
+        lines += [INDENT + last] if last else []
+        return [_cut(line.rstrip(), self.room) for line in lines]
+
+
+def _width(cell: str) -> int:
+    return width(plain(cell))
+
+
+def _cut(text: str, columns: int) -> str:
+    """Cut what is too wide; then without colours, since a cut could part them from what ends them."""
+    return text if _width(text) <= columns else cut(plain(text), columns)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from cli.shell import Shell
 
@@ -16,12 +17,15 @@ def progress(shell: Shell, label: str) -> Generator[Step | None]:
     if not shell.stderr.isatty():
         yield None
         return
-    import typer
-
-    with typer.progressbar(length=1, label=label, file=shell.stderr) as bar:
+    with ExitStack() as drawn:
+        bars: list[Any] = []
 
         def step(done: int, total: int) -> None:
-            bar.length = max(total, 1)
-            bar.update(done - bar.pos)
+            if not bars:  # nothing is drawn for what is quick
+                import typer
+
+                bars.append(drawn.enter_context(typer.progressbar(length=1, label=label, file=shell.stderr)))
+            bars[0].length = max(total, 1)
+            bars[0].update(done - bars[0].pos)
 
         yield step

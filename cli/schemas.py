@@ -84,6 +84,12 @@ CODE = _object(
     {"branch": TEXT, "base": TEXT, "base_commit": TEXT},
     {"commits": COUNT, "files": COUNT, "added": COUNT, "removed": COUNT, "uncommitted": COUNT},
 )
+PARTS: Schema = {
+    "type": "object",
+    "propertyNames": STATE,
+    "additionalProperties": COUNT,
+    "description": "how many of an epic's parts are in each state",
+}
 TASK_FULL = _object(
     {
         **TASK_ROW["properties"],
@@ -92,9 +98,12 @@ TASK_FULL = _object(
         "claim": _maybe(ID),
         "claimed": _maybe(TIME),
         "parent": MAYBE_TEXT,
-        "after": _list(TASK),
+        "parts": PARTS,
+        "after": _list(TEXT),
+        "relates": _list(TEXT),
+        "links": _list(_object({"id": ID, "kind": TEXT, "to": TEXT})),
         "blocks": _list(TASK),
-        "blocked_by": _list(TASK),
+        "blocked_by": _list(TEXT),
         "branch": MAYBE_TEXT,
         "base": MAYBE_TEXT,
         "commit": MAYBE_TEXT,
@@ -374,7 +383,7 @@ WRITES_ONE = (
     "edit",
     "undo",
 )
-WRITES_SEVERAL = ("spawn", "approve", "cancel")
+WRITES_SEVERAL = ("spawn", "approve", "cancel", "link", "unlink")
 
 _PREDICTED = _object(
     {"task": TASK, "state": STATE, "commit": MAYBE_TEXT, "conflicts": _list(TEXT)}, {"base": TEXT}
@@ -434,6 +443,66 @@ CODE_ANSWERS: dict[str, Schema] = {
         }
     ),
 }
+
+NODE = _object(
+    {
+        **{
+            name: TASK_ROW["properties"][name]
+            for name in ("id", "title", "state", "priority", "assignee", "holder")
+        },
+        "parent": MAYBE_TEXT,
+        "after": _list(TEXT),
+        "relates": _list(TEXT),
+        "parts": PARTS,
+    }
+)
+HIT = _object(
+    {
+        "event": ID,
+        "position": COUNT,
+        "type": TEXT,
+        "from": TEXT,
+        "to": TEXT,
+        "about": TEXT,
+        "at": TIME,
+        "excerpt": TEXT,
+        "matches": _list({"type": "array", "items": COUNT, "minItems": 2, "maxItems": 2}),
+    }
+)
+ATTENTION = _object(
+    {
+        "kind": {"enum": ["review", "merge", "failed", "question", "ack", "lost"]},
+        "id": TEXT,
+        "since": TIME,
+        "age": COUNT,
+        "who": TEXT,
+        "title": TEXT,
+        "text": TEXT,
+        "submission": _maybe(ID),
+        "command": TEXT,
+        "commands": _list(TEXT),
+    }
+)
+_BRIEF: dict[str, Schema] = {"id": TASK, "title": TEXT, "state": STATE}
+_SPAWNED = _object({"count": COUNT, "tasks": _list(_object(_BRIEF))})
+_ENDED = _object({"count": COUNT, "tasks": _list(_object({**_BRIEF, "by": TEXT, "reason": TEXT}))})
+STATUS = _object(
+    {
+        "attention": _list(ATTENTION),
+        "more": COUNT,
+        "counts": _object(dict.fromkeys(STATES, COUNT)),
+        "ready": COUNT,
+    },
+    {
+        "since": _object(
+            {
+                "position": COUNT,
+                **dict.fromkeys(("completed", "failed", "cancelled"), _ENDED),
+                "spawned": _SPAWNED,
+            }
+        )
+    },
+)
 
 ANSWERS: dict[str, Schema] = {
     "init": _object(
@@ -530,7 +599,12 @@ ANSWERS: dict[str, Schema] = {
         },
     ),
     "ready": TASKS,
+    "status": STATUS,
+    "top": STATUS,
     "list": TASKS,
+    "report": _object({"file": TEXT, "tasks": COUNT, "events": COUNT, "bytes": COUNT}),
+    "search": _object({"hits": _list(HIT), "more": COUNT, "ranked": FLAG}),
+    "graph": _object({"tasks": _list(NODE), "circles": _list(_list(TEXT)), "more": COUNT}),
     "show": _object({"task": TASK_FULL, "events": _list(EVENT)}),
     "agents": _object({"agents": _list(AGENT), "more": COUNT}),
     "log": EVENT,

@@ -6,17 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from cli.call import Call
 from cli.output import Answer, Columns
+from cli.style import Style
 from cli.text import cut, safe_line
 from domain.refusals import Refusal
+from domain.task import CANCELLED, COMPLETED, STATES
 
 if TYPE_CHECKING:
     from projections.task_pages import Page
 
 TITLE_WIDTH = 72
+Row = dict[str, Any]
 
 
 def page_answer(call: Call, page: Page, fields: list[str] | None = None) -> Answer:
     """`{"tasks": […], "more": N}` and a table."""
+    _add_parts(call, page.rows)
     rows = [_full(call, row["id"]) if call.options.full else row for row in page.rows]
     if fields:
         _check_fields(fields, rows)
@@ -24,9 +28,10 @@ def page_answer(call: Call, page: Page, fields: list[str] | None = None) -> Answ
     data: dict[str, Any] = {"tasks": rows, "more": page.more}
     if page.cursor:
         data["cursor"] = page.cursor
-    columns = Columns()
+    style = call.style()
+    columns = Columns(style.room)
     for row in page.rows:
-        columns.add(row["id"], row["state"], f"p{row['priority']}", who(row), _title(call, row))
+        columns.add(*task_cells(call, style, row))
     remarks: list[str] = []
     if page.more and not (call.options.json or call.options.quiet):
         remarks.append(f"{page.more:,} more: --limit {len(page.rows) + page.more}, or --cursor {page.cursor}")
@@ -35,17 +40,48 @@ def page_answer(call: Call, page: Page, fields: list[str] | None = None) -> Answ
     return Answer(data, columns.lines(), [row["id"] for row in page.rows], remarks)
 
 
-def who(row: dict[str, Any]) -> str:
+def task_cells(call: Call, style: Style, row: Row) -> tuple[str, ...]:
+    """Id, state, priority, who, title: one task in a table."""
+    return (
+        row["id"],
+        style.state(row["state"]),
+        f"p{row['priority']}",
+        who(style, row),
+        _title(call, style, row),
+    )
+
+
+def who(style: Style, row: Row) -> str:
     """`ada` for who holds it, `→ada` for whom it is assigned to, `-` for anyone."""
     if row["holder"]:
-        return str(row["holder"])
-    return f"→{row['assignee']}" if row["assignee"] else "-"
+        return style.name(row["holder"])
+    return style.name(row["assignee"], f"→{row['assignee']}") if row["assignee"] else "-"
 
 
-def _title(call: Call, row: dict[str, Any]) -> str:
+def _add_parts(call: Call, rows: list[Row]) -> None:
+    """Say of epics how many of their parts are in which state."""
+    from projections.tasks import parts_of
+
+    found = parts_of(call.store.views.connection, [row["id"] for row in rows])
+    for row in rows:
+        if row["id"] in found:
+            row["parts"] = found[row["id"]]
+
+
+def rolled_up(parts: dict[str, int]) -> str:
+    """`2 of 5 done: 1 WORKING, 2 ASSIGNED` for the parts of an epic, "" for a task that has none."""
+    total = sum(number for state, number in parts.items() if state != CANCELLED)
+    left = [f"{parts[state]} {state}" for state in STATES if parts.get(state) and state != COMPLETED]
+    return (
+        f"{parts.get(COMPLETED, 0)} of {total} done{': ' if left else ''}{', '.join(left)}" if parts else ""
+    )
+
+
+def _title(call: Call, style: Style, row: Row) -> str:
     title = safe_line(row["title"])
-    labels = "".join(f" [{safe_line(label)}]" for label in row["labels"])
-    return (title if call.options.full else cut(title, TITLE_WIDTH)) + labels
+    labels = "".join(f" [{safe_line(label)}]" for label in row.get("labels", ()))
+    parts = f" ({rolled_up(row['parts'])})" if row.get("parts") else ""
+    return (title if call.options.full or style.room else cut(title, TITLE_WIDTH)) + labels + parts
 
 
 def _full(call: Call, task: str) -> dict[str, Any]:

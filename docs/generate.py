@@ -163,8 +163,9 @@ def _field_row(field: Field) -> tuple[str, str, str, str]:
         "slug": "characters",
         "name": "characters",
         "commit": "characters",
+        "task": "characters",
     }
-    unit = units.get(field.kind, "members" if field.kind in ("labels", "tasks") else "at most")
+    unit = units.get(field.kind, "members" if field.kind in ("labels", "links", "tasks") else "at most")
     limit = f"{field.limit:,} {unit}" if field.kind not in ("boolean", "object") else "-"
     need = " (required)" if field.required else ""
     return f"`{field.name}`", field.kind + (" or null" if field.nullable else ""), limit, field.meaning + need

@@ -22,6 +22,7 @@ class Spawn(NamedTuple):
     labels: tuple[str, ...] = ()
     slug: str | None = None
     after: tuple[str, ...] = ()
+    parent: str | None = None
 
 
 class Fork(NamedTuple):
@@ -184,6 +185,22 @@ class Note(NamedTuple):
     text: str
 
 
+class Bind(NamedTuple):
+    """Link a task to another: `kind` is `after`, `parent` or `relates`. A new parent takes the place of the old one."""
+
+    actor: str
+    kind: str
+    to: str
+
+
+class Unbind(NamedTuple):
+    """Take the links of this kind to another task off."""
+
+    actor: str
+    kind: str
+    to: str
+
+
 class Progress(NamedTuple):
     """Say how far one's task is."""
 
@@ -228,6 +245,8 @@ Command = (
     | Assign
     | Edit
     | Note
+    | Bind
+    | Unbind
     | Progress
     | Resolve
     | Undo
@@ -255,6 +274,8 @@ EVENTS: dict[str, frozenset[str]] = {
     "Assign": frozenset({"task.assigned"}),
     "Edit": frozenset({"task.edited"}),
     "Note": frozenset({"task.noted"}),
+    "Bind": frozenset({"task.linked"}),
+    "Unbind": frozenset({"task.unlinked"}),
     "Progress": frozenset({"task.progressed"}),
     "Resolve": frozenset({"task.resolved"}),
     "Undo": frozenset(
@@ -265,6 +286,7 @@ EVENTS: dict[str, frozenset[str]] = {
             "task.retried",
             "task.assigned",
             "task.edited",
+            "task.unlinked",
         }
     ),
     "Join": frozenset({"agent.joined"}),

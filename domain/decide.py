@@ -14,6 +14,7 @@ from domain.commands import (
     Approve,
     Assign,
     BeginMerge,
+    Bind,
     Cancel,
     Clean,
     Command,
@@ -33,20 +34,23 @@ from domain.commands import (
     Spawn,
     Start,
     Submit,
+    Unbind,
     Undo,
     Withdraw,
 )
 from domain.draft import Draft
 from domain.event import Json
 from domain.refusals import Refusal
-from domain.registry import CONFLICTS_LIMIT
+from domain.registry import CONFLICTS_LIMIT, LINKS_LIMIT
 from domain.task import (
     BY_EVENT,
+    PARENT,
     Approved,
     Assigned,
     Claim,
     Completed,
     InReview,
+    Link,
     Merging,
     Submission,
     Task,
@@ -59,6 +63,7 @@ from domain.task import (
 )
 
 CLAIM_PREFIX = 4
+CARD_LINKS_LIMIT = 512
 
 
 def spawn(command: Spawn) -> tuple[Draft, ...]:
@@ -68,7 +73,11 @@ def spawn(command: Spawn) -> tuple[Draft, ...]:
         "priority": command.priority,
         "assignee": command.assignee,
         **_given(
-            body=command.body, labels=list(command.labels), slug=command.slug, after=list(command.after)
+            body=command.body,
+            labels=list(command.labels),
+            slug=command.slug,
+            after=list(command.after),
+            parent=command.parent,
         ),
     }
     return (Draft("task.spawned", payload, {}, command.assignee or "*"),)
@@ -113,6 +122,10 @@ def decide(command: Command, task: Task) -> tuple[Draft, ...]:  # noqa: C901 - o
             return _edit(command, task)
         case Note():
             return (_draft("task.noted", task, {"text": command.text}),)
+        case Bind():
+            return _bind(command, task)
+        case Unbind():
+            return _unbind(command, task)
         case Progress():
             return _progress(command, task)
         case Resolve():
@@ -303,6 +316,35 @@ def _edit(command: Edit, task: Task) -> tuple[Draft, ...]:
     return (_draft("task.edited", task, payload),) if payload else ()
 
 
+def _bind(command: Bind, task: Task) -> tuple[Draft, ...]:
+    card = task.card
+    if command.to == card.id:
+        raise Refusal(
+            "bad-value", f"{card.id} cannot be linked to itself", "Name another task.", task=card.id
+        )
+    if _links(task, command.kind, command.to):
+        return ()
+    if len(card.links) >= CARD_LINKS_LIMIT:
+        message = f"{card.id} has {len(card.links)} links; that is the limit"
+        raise Refusal("too-large", message, "Split the task: an epic's parts name it as their --parent.")
+    linked = _draft("task.linked", task, {"kind": command.kind, "to": command.to})
+    instead = _links(task, PARENT) if command.kind == PARENT else []
+    return (linked, _unlinked(task, instead)) if instead else (linked,)
+
+
+def _unbind(command: Unbind, task: Task) -> tuple[Draft, ...]:
+    found = _links(task, command.kind, command.to)
+    return (_unlinked(task, found),) if found else ()
+
+
+def _links(task: Task, kind: str, to: str = "") -> list[Link]:
+    return [link for link in task.card.links if link.kind == kind and to in ("", link.to)][:LINKS_LIMIT]
+
+
+def _unlinked(task: Task, links: list[Link]) -> Draft:
+    return _draft("task.unlinked", task, {"links": [link._asdict() for link in links]})
+
+
 def _progress(command: Progress, task: Task) -> tuple[Draft, ...]:
     _show_claim("task.progressed", task, command.actor, command.claim)
     payload = _given(text=command.text)
@@ -394,6 +436,10 @@ def _unedit(command: Undo, task: Task) -> Draft | None:
     return _draft("task.edited", task, payload) if payload else None
 
 
+def _unbound(command: Undo, task: Task) -> Draft | None:
+    return _unlinked(task, [link for link in task.card.links if link.id == command.last.id])
+
+
 _INVERSE: dict[str, Callable[[Undo, Task], Draft | None]] = {
     "task.spawned": _unspawn,
     "task.started": _unstart,
@@ -401,6 +447,7 @@ _INVERSE: dict[str, Callable[[Undo, Task], Draft | None]] = {
     "task.cancelled": _uncancel,
     "task.assigned": _unassign,
     "task.edited": _unedit,
+    "task.linked": _unbound,
 }
 
 

@@ -50,6 +50,7 @@ CODES = {
     "no-name": Code(Exit.USAGE, False, "a write needs to know who you are"),
     "bad-name": Code(Exit.USAGE, False, "a name outside [a-z0-9][a-z0-9._-]{0,63}"),
     "bad-value": Code(Exit.USAGE, False, "an argument outside its limits"),
+    "not-installed": Code(Exit.USAGE, False, "a part that is wanted is not installed; the hint says how"),
     "not-found": Code(Exit.NOT_FOUND, False, "nothing has this id or name"),
     "absent-commit": Code(
         Exit.NOT_FOUND, True, "the commit is not in this repository, or not in the base yet"
@@ -65,6 +66,7 @@ CODES = {
     "own-approval": Code(Exit.REFUSED, False, "nobody approves their own work"),
     "conflicts": Code(Exit.REFUSED, False, "what another clone did to the task has to be settled first"),
     "signature": Code(Exit.REFUSED, False, "a signature could not be made, or is not that name's"),
+    "circle": Code(Exit.REFUSED, False, "the link would close a circle"),
     "cannot-undo": Code(Exit.REFUSED, False, "the last event is not yours, or has no inverse"),
     "dirty": Code(Exit.REFUSED, False, "uncommitted changes are in the way; details lists them"),
     "empty-branch": Code(Exit.REFUSED, False, "the branch has no commit that its base has not"),

@@ -22,6 +22,8 @@ BRANCH_LIMIT = 255
 PATHS_LIMIT = 64
 PATH_LIMIT = 1_024
 CONFLICTS_LIMIT = 128  # as many as fit into a line
+LINK_KIND_LIMIT = 32
+LINK_TO_LIMIT = 64
 PRIORITY_LAST = 9
 PRIORITY_DEFAULT = 2
 PREVIEW = 480
@@ -100,6 +102,7 @@ TASK_TYPES = (
             Field("labels", "labels", LABELS_LIMIT, "words to filter by"),
             _SLUG,
             Field("after", "tasks", LINKS_LIMIT, "tasks that must be COMPLETED before this one is ready"),
+            Field("parent", "task", 10, "the task that it is a part of"),
         ),
         to="the assignee, else *",
     ),
@@ -287,6 +290,27 @@ TASK_TYPES = (
         (Field("text", "text", BLOB_LIMIT, "the note", required=True),),
     ),
     EventType(
+        "task.linked",
+        "task",
+        "The task is bound to another one. The id of this event is part of the link's.",
+        (
+            Field(
+                "kind",
+                "line",
+                LINK_KIND_LIMIT,
+                "after: waits for it; parent: is a part of it; relates",
+                required=True,
+            ),
+            Field("to", "line", LINK_TO_LIMIT, "the other task", required=True),
+        ),
+    ),
+    EventType(
+        "task.unlinked",
+        "task",
+        "Links that the writer saw are taken off; a link that somebody made meanwhile stays.",
+        (Field("links", "links", LINKS_LIMIT, "each with the id of the event that made it", required=True),),
+    ),
+    EventType(
         "task.progressed",
         "task",
         "The holder says how far the work is.",
@@ -463,7 +487,7 @@ def _problem(field: Field, value: object) -> str:
     if field.kind == "object":
         small = isinstance(value, dict) and len(cast("Json", value)) <= field.limit
         return "" if small else f"must be an object of at most {field.limit} members"
-    if field.kind in ("labels", "tasks", "paths", "events"):
+    if field.kind in ("labels", "tasks", "links", "paths", "events"):
         return _list_problem(field, value)
     if field.kind == "text" and isinstance(value, dict):
         return "" if is_blob(cast("Json", value)) else "is no blob reference"
@@ -477,6 +501,8 @@ def _text_problem(field: Field, value: str) -> str:
         return "must not be empty"
     if field.kind == "name":
         return "" if is_name(value) else "must be a name"
+    if field.kind == "task":
+        return "" if is_task_id(value) else "must be a task id"
     if field.kind == "slug":
         return "" if is_slug(value) else "must be a slug"
     if field.kind == "commit":
@@ -497,6 +523,8 @@ def _list_problem(field: Field, value: object) -> str:
     items = cast("list[object]", value)
     if len(items) > field.limit:
         return f"has {len(items)} members; the limit is {field.limit}"
+    if field.kind == "links":
+        return "" if all(_is_link(item) for item in items) else "must hold links: id, kind and to"
     if field.kind == "tasks" and not all(isinstance(item, str) and is_task_id(item) for item in items):
         return "must hold task ids"
     if field.kind == "events":
@@ -510,6 +538,20 @@ def _list_problem(field: Field, value: object) -> str:
 def is_commit(value: str) -> bool:
     """True for a whole hash, SHA-1 or SHA-256: never for a name that git would look up."""
     return len(value) in (40, 64) and set(value) <= set("0123456789abcdef")
+
+
+def _is_link(value: object) -> bool:
+    """True for `{"id", "kind", "to"}`: a link with the event that made it; before there is one, `id` is left out."""
+    if not isinstance(value, dict):
+        return False
+    link = cast("Json", value)
+    if not {"kind", "to"} <= set(link) <= {"id", "kind", "to"} or not is_id(link.get("id", "0" * 64)):
+        return False
+    limits = ((link["kind"], LINK_KIND_LIMIT), (link["to"], LINK_TO_LIMIT))
+    return all(
+        isinstance(text, str) and not _text_problem(Field("", "line", limit, ""), text)
+        for text, limit in limits
+    )
 
 
 def is_blob(value: Json) -> bool:

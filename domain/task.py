@@ -14,7 +14,7 @@ import orjson
 from domain.event import Event, IllegalEventError, Json
 from domain.registry import PRIORITY_DEFAULT
 
-FOLD = 3
+FOLD = 4
 
 ASSIGNED, WORKING, IN_REVIEW, APPROVED = "ASSIGNED", "WORKING", "IN_REVIEW", "APPROVED"
 MERGING, COMPLETED, CANCELLED, FAILED = "MERGING", "COMPLETED", "CANCELLED", "FAILED"
@@ -32,6 +32,21 @@ STRIKES = 3
 
 Text = str | Json
 
+# What a link can mean. An import may keep another word of its source; such links are shown, and nothing follows.
+AFTER, PARENT, RELATES = "after", "parent", "relates"
+
+
+class Link(NamedTuple):
+    """What binds a task to another: it waits for `to`, is a part of `to`, or has to do with it.
+
+    `id` is the event that made it, so that undoing a link leaves alone what somebody else linked meanwhile. `to` is a
+    task id; one that came from elsewhere may not be here.
+    """
+
+    id: str
+    kind: str
+    to: str
+
 
 @dataclass(frozen=True, slots=True)
 class Card:
@@ -47,7 +62,7 @@ class Card:
     assignee: str | None
     labels: tuple[str, ...]
     slug: str | None
-    after: tuple[str, ...]
+    links: tuple[Link, ...]
     spawner: str
     created: str
     updated: str
@@ -337,10 +352,19 @@ TRANSITIONS = (
     Transition(
         "cleanup (abandoned)", "task.cleaned", ANY, "the same", "", "remove a branch that was given up"
     ),
+    Transition(
+        "link", "task.linked", ANY, "the same", "", "bind it to another task: waits for, part of, relates"
+    ),
+    Transition("unlink", "task.unlinked", ANY, "the same", "", "take links off"),
     Transition("progress", "task.progressed", frozenset({WORKING}), "the same", "claim", "say how far it is"),
     Transition("resolve", "task.resolved", ANY, "the same", "", "say that conflicts were dealt with"),
 )
 BY_EVENT = {row.event: row for row in TRANSITIONS}
+
+
+def linked(card: Card, kind: str) -> list[str]:
+    """The tasks that this one is bound to by links of this kind, each once, in the order of the links."""
+    return list(dict.fromkeys(link.to for link in card.links if link.kind == kind))
 
 
 def claim_of(task: Task) -> Claim | None:
@@ -459,6 +483,10 @@ def _next(task: Task, event: Event) -> Task:  # noqa: C901 - one case an event
         case "task.resolved", _:
             left = tuple(event_id for event_id in card.conflicts if event_id not in payload["conflicts"])
             return replace(task, card=replace(card, conflicts=left))
+        case "task.linked", _:
+            return replace(task, card=_linked(card, event))
+        case "task.unlinked", _:
+            return replace(task, card=_unlinked(card, payload))
         case "task.progressed", _:
             return replace(task, card=replace(card, progress={**payload, "at": event.ts}))
         case _:
@@ -475,7 +503,7 @@ def _new_card(event: Event) -> Card:
         assignee=payload["assignee"],
         labels=tuple(payload.get("labels", ())),
         slug=payload.get("slug"),
-        after=tuple(payload.get("after", ())),
+        links=_first_links(event),
         spawner=event.sender,
         created=event.ts,
         updated=event.ts,
@@ -486,6 +514,21 @@ def _new_card(event: Event) -> Card:
         notes=0,
         progress=None,
     )
+
+
+def _first_links(event: Event) -> tuple[Link, ...]:
+    payload = event.payload
+    parent = [Link(event.id, PARENT, payload["parent"])] if payload.get("parent") else []
+    return (*(Link(event.id, AFTER, to) for to in dict.fromkeys(payload.get("after", ()))), *parent)
+
+
+def _linked(card: Card, event: Event) -> Card:
+    return replace(card, links=(*card.links, Link(event.id, event.payload["kind"], event.payload["to"])))
+
+
+def _unlinked(card: Card, payload: Json) -> Card:
+    gone = {(link["id"], link["kind"], link["to"]) for link in payload["links"]}
+    return replace(card, links=tuple(link for link in card.links if link not in gone))
 
 
 def _held_by(card: Card, name: str) -> Card:
@@ -568,13 +611,17 @@ _PARTS: dict[str, type[Any]] = {
     "setback": Setback,
     "end": End,
 }
-_TUPLES = ("labels", "after", "holders", "conflicts")
+_TUPLES = ("labels", "holders", "conflicts")
 
 
 def dump(task: Task) -> bytes:
     """The state as JSON bytes, the same in every clone: `{"card": {…}, "claim": {…}, "state": …}`."""
     parts = {name: getattr(task, name) for name in ("card", *_PARTS) if hasattr(task, name)}
-    return orjson.dumps({"state": task.state, **parts}, option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps({"state": task.state, **parts}, default=_as_array, option=orjson.OPT_SORT_KEYS)
+
+
+def _as_array(link: Link) -> list[str]:
+    return [*link]
 
 
 def load(data: bytes) -> Task:
@@ -584,6 +631,7 @@ def load(data: bytes) -> Task:
     card = document.pop("card")
     for name in _TUPLES:
         card[name] = tuple(card[name])
+    card["links"] = tuple(Link(*link) for link in card["links"])
     parts = {name: _part(name, value) for name, value in document.items()}
     task: Task = kind(card=Card(**card), **parts)
     return task

@@ -50,14 +50,14 @@ def connect_memory() -> sqlite3.Connection:
 
 
 class Files:
-    """The views' files in one `.crewlog` folder."""
+    """The files of one set of views in a `.crewlog` folder."""
 
-    def __init__(self, folder: str) -> None:
-        self.path = os.path.join(folder, "views.db")
+    def __init__(self, folder: str, name: str = "views") -> None:
+        self.path = os.path.join(folder, f"{name}.db")
         self._folder = folder
-        self._lock = os.path.join(folder, "views.lock")
-        self._users = os.path.join(folder, "views.open")
-        self._fresh = os.path.join(folder, "views.new.db")
+        self._lock = os.path.join(folder, f"{name}.lock")
+        self._users = os.path.join(folder, f"{name}.open")
+        self._fresh = os.path.join(folder, f"{name}.new.db")
         self._user = -1
 
     def inode(self) -> int:

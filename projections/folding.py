@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from domain import agent, task
 from domain.event import stated_id
 from projections import agents, mail, notices, tasks
-from projections.handler import Context, Handler, Table
+from projections.handler import Context, Handler, Table, ViewSet
 
 if TYPE_CHECKING:
     from domain.log import Log, Stored
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 VIEWS = (tasks.VIEW, agents.VIEW, notices.VIEW, mail.VIEW)
 
 # Raise LAYOUT whenever a table, or what a handler makes of the same events, changes: older files are then rebuilt.
-LAYOUT = 6
+LAYOUT = 8
 VERSION = LAYOUT * 1_000_000 + task.FOLD * 1_000 + agent.FOLD
+MAIN = ViewSet(VIEWS, VERSION)
 
 CHECKPOINT = Table("checkpoint", "one")
 HELD_LIMIT = 10_000
@@ -41,12 +42,12 @@ class Checkpoint(NamedTuple):
     pulses: int = 0
 
 
-def create(connection: sqlite3.Connection) -> None:
-    """Make the tables of all views in an empty database. Costs the import of sqlite_utils, 60 to 90 ms."""
+def create(connection: sqlite3.Connection, chosen: ViewSet = MAIN) -> None:
+    """Make the tables of the views in an empty database. Costs the import of sqlite_utils, 60 to 90 ms."""
     from sqlite_utils import Database, Migrations
 
     migrations = Migrations("crewlog.views")
-    for view in VIEWS:
+    for view in chosen.views:
         for step in view.migrations:
             migrations(name=f"{view.name}{step.__name__}")(step)
     database = Database(connection, execute_plugins=False)  # no stranger's code in a store
@@ -54,7 +55,7 @@ def create(connection: sqlite3.Connection) -> None:
     columns = {"one": int, "first": str, "position": int, "event": str, "pulses": int}
     database.table("checkpoint").create(columns, pk="one")
     _move(connection, Checkpoint())
-    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute(f"PRAGMA user_version = {chosen.version}")
 
 
 def version(connection: sqlite3.Connection) -> int:
@@ -96,13 +97,13 @@ def begins_alike(mark: Checkpoint, log: Log) -> bool:
     return not mark.position or bool(rows and stated_id(rows[0].state) == mark.first)
 
 
-def fold_chunk(connection: sqlite3.Connection, log: Log, limit: int) -> int:
+def fold_chunk(connection: sqlite3.Connection, log: Log, limit: int, chosen: ViewSet = MAIN) -> int:
     """Fold at most `limit` events and as many pulses, in one transaction; how many there were."""
     with transaction(connection):
         mark = checkpoint(connection)
         events, pulses = log.read(mark.position, limit), log.pulses(mark.pulses, limit)
         if events or pulses:
-            handlers = _handlers(connection, log)
+            handlers = _handlers(connection, log, chosen)
             _apply(handlers, events, pulses)
             _flush(handlers)
             _move(connection, _moved(mark, events, pulses))
@@ -110,11 +111,16 @@ def fold_chunk(connection: sqlite3.Connection, log: Log, limit: int) -> int:
 
 
 def fold_all(
-    connection: sqlite3.Connection, log: Log, until: Checkpoint, limit: int, progress: Progress | None = None
+    connection: sqlite3.Connection,
+    log: Log,
+    until: Checkpoint,
+    limit: int,
+    progress: Progress | None = None,
+    chosen: ViewSet = MAIN,
 ) -> Checkpoint:
     """Fold everything up to `until`, in one transaction that writes final rows in bulk."""
     with transaction(connection), _no_collector():
-        mark, handlers = checkpoint(connection), _handlers(connection, log)
+        mark, handlers = checkpoint(connection), _handlers(connection, log, chosen)
         while mark.position < until.position or mark.pulses < until.pulses:
             events = log.read(mark.position, min(limit, until.position - mark.position))
             pulses = [row for row in log.pulses(mark.pulses, limit) if row.position <= until.pulses]
@@ -141,9 +147,9 @@ def everything(log: Log) -> Checkpoint:
     return Checkpoint(position=log.position(), pulses=pulses)
 
 
-def _handlers(connection: sqlite3.Connection, log: Log) -> list[Handler]:
+def _handlers(connection: sqlite3.Connection, log: Log, chosen: ViewSet) -> list[Handler]:
     context = Context(connection, log, set())
-    return [view.handler(context) for view in VIEWS]
+    return [view.handler(context) for view in chosen.views]
 
 
 def _apply(handlers: list[Handler], events: Sequence[Stored], pulses: Sequence[Stored]) -> None:
@@ -193,15 +199,15 @@ def _no_collector() -> Generator[None]:
             gc.enable()
 
 
-def tables() -> list[Table]:
-    """All tables of all views, in the order in which the state hash reads them."""
-    return [CHECKPOINT, *(table for view in VIEWS for table in view.tables)]
+def tables(chosen: ViewSet = MAIN) -> list[Table]:
+    """All tables of the views, in the order in which the state hash reads them."""
+    return [CHECKPOINT, *(table for view in chosen.views for table in view.tables)]
 
 
-def state_hash(connection: sqlite3.Connection) -> str:
-    """sha256 over all rows of all views: equal for equal contents, however they came about."""
+def state_hash(connection: sqlite3.Connection, chosen: ViewSet = MAIN) -> str:
+    """sha256 over all rows of the views: equal for equal contents, however they came about."""
     digest = sha256()
-    for table in tables():
+    for table in tables(chosen):
         cursor = connection.execute(f"SELECT * FROM {table.name} ORDER BY {table.order}")  # noqa: S608
         digest.update(repr((table.name, [column[0] for column in cursor.description])).encode())
         for row in cursor:

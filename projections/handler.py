@@ -59,3 +59,10 @@ class View(NamedTuple):
     tables: tuple[Table, ...]
     migrations: tuple[Callable[[Database], None], ...]
     handler: Callable[[Context], Handler]
+
+
+class ViewSet(NamedTuple):
+    """The views that stand in one file and are caught up together. Another `version` has the file made anew."""
+
+    views: tuple[View, ...]
+    version: int

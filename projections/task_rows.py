@@ -12,8 +12,9 @@ from domain import task as machine
 from domain.event import VERSION, Event
 from domain.history import Fold, fold, is_known, step
 from domain.registry import EVENT_TYPES
-from domain.task import ASSIGNED, COMPLETED, Task, claim_of
+from domain.task import ASSIGNED, COMPLETED, PARENT, Task, claim_of, linked
 from projections.handler import Context, Table, View
+from projections.link_rows import LINKS, create_links, write_links
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -88,9 +89,7 @@ def _create_around_tasks(database: Database) -> None:
         {"label": str, "state": str, "priority": int, "created": str, "task": str},
         pk=("label", "state", "priority", "created", "task"),
     )
-    links = database.table("links")
-    links.create({"task": str, "blocker": str}, pk=("task", "blocker"))
-    links.create_index(["blocker", "task"], "links_by_blocker")
+    create_links(database)
     database.table("counts").create(
         {"facet": str, "value": str, "state": str, "n": int}, pk=("facet", "value", "state"), not_null={"n"}
     )
@@ -116,6 +115,7 @@ def _facets(task: Task, blockers: int) -> list[Facet]:
     if claim:
         found.append(("holder", claim.holder, state))
     found += [("label", label, state) for label in dict.fromkeys(card.labels)]
+    found += [("part", parent, state) for parent in linked(card, PARENT)]
     if state == ASSIGNED and not blockers and HOLD not in card.labels:
         found += [("ready", card.assignee or "", state), ("ready", "*", state)]
     return found
@@ -228,8 +228,8 @@ class _Handler:
     def flush(self) -> None:
         """Write the final rows: links first, since they say whose blockers must be counted again."""
         self._fold_forked()
-        self._write_links()
-        self._count_blockers()
+        waiting = write_links(self._connection, [(held.before, held.task) for held in self._tasks.values()])
+        self._count_blockers(waiting)
         changed = [held for held in self._tasks.values() if _is_changed(held)]
         self._write_labels(changed)
         self._write_conflicts(changed)
@@ -242,30 +242,23 @@ class _Handler:
     def _many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         self._connection.executemany(statement, rows)
 
-    def _write_links(self) -> None:
-        spawned = [held.task.card for held in self._tasks.values() if held.task and held.before is None]
-        rows = sorted({(card.id, blocker) for card in spawned for blocker in card.after})
-        self._many("INSERT OR REPLACE INTO links VALUES (?, ?)", rows)
-
-    def _count_blockers(self) -> None:
-        """Count again for new tasks, and for those that wait for a task which became COMPLETED (or came undone)."""
-        new = [
-            key
-            for key, held in self._tasks.items()
-            if held.task and held.before is None and held.task.card.after
-        ]
-        waiting = set(new)
+    def _count_blockers(self, waiting: set[str]) -> None:
+        """Count again for these, and for those that wait for a task which became COMPLETED (or came undone)."""
         turned = [key for key, held in self._tasks.items() if _is_done(held.task) != _is_done(held.before)]
         if turned:
-            statement = "SELECT task FROM json_each(?) done CROSS JOIN links ON links.blocker = done.value"
+            statement = (
+                "SELECT task FROM json_each(?) done"
+                " CROSS JOIN links ON links.other = done.value AND links.kind = 'after'"
+            )
             waiting.update(row[0] for row in self._connection.execute(statement, (_json(turned),)))
         if not waiting:
             return
         self._load(waiting)
         open_blockers: Counter[str] = Counter()
         statement = (
-            "SELECT links.task, links.blocker, blocker.state FROM json_each(?) waiting"
-            " CROSS JOIN links ON links.task = waiting.value LEFT JOIN tasks blocker ON blocker.id = links.blocker"
+            "SELECT links.task, links.other, blocker.state FROM json_each(?) waiting"
+            " CROSS JOIN links ON links.task = waiting.value AND links.kind = 'after'"
+            " LEFT JOIN tasks blocker ON blocker.id = links.other"
         )
         for task_id, blocker, state in self._connection.execute(statement, (_json(sorted(waiting)),)):
             held = self._tasks.get(blocker)
@@ -368,9 +361,9 @@ VIEW = View(
     (
         Table("tasks", "id"),
         Table("task_labels", "label, state, priority, created, task"),
-        Table("links", "task, blocker"),
         Table("conflicts", "task, event"),
         Table("unfolded", "task"),
+        LINKS,
         Table("counts", "facet, value, state"),
         Table("skipped", "position"),
     ),

@@ -11,11 +11,25 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+import orjson
+
 from domain import task as machine
 from domain.event import Json
 from domain.names import TASK_DIGITS, TASK_PREFIX, is_slug, is_task_id
 from domain.refusals import Refusal
-from domain.task import ASSIGNED, CANCELLED, COMPLETED, STATES, Task, claim_of
+from domain.task import (
+    AFTER,
+    ASSIGNED,
+    CANCELLED,
+    COMPLETED,
+    PARENT,
+    RELATES,
+    STATES,
+    Card,
+    Task,
+    claim_of,
+    linked,
+)
 from projections.task_pages import Page, TaskFilter, candidates, page, ready
 from projections.task_rows import HOLD, VIEW
 
@@ -30,7 +44,9 @@ __all__ = [
     "held",
     "held_by",
     "page",
+    "parts_of",
     "ready",
+    "ready_count",
     "resolve",
     "why_not_ready",
 ]
@@ -103,7 +119,7 @@ def full(connection: sqlite3.Connection, task_id: str) -> Row:
     """Everything about one task, as `show` answers it. Texts may be `{"blob": …, "preview": …}`.
 
     `after` lists all tasks that it was made to wait for, `blocked_by` those that are not COMPLETED, `blocks` the open
-    tasks that wait for it. Raises Refusal `not-found`.
+    tasks that wait for it, `parts` counts the tasks whose parent it is by state. Raises Refusal `not-found`.
     """
     row = connection.execute("SELECT data FROM tasks WHERE id = ?", (task_id,)).fetchone()
     if row is None:
@@ -123,10 +139,13 @@ def full(connection: sqlite3.Connection, task_id: str) -> Row:
         "claim": claim.id if claim else None,
         "claimed": claim.since if claim else None,
         "labels": list(card.labels),
-        "parent": None,
+        "parent": _parent(card),
+        "parts": parts_of(connection, [card.id]).get(card.id, {}),
         "blocks": _blocks(connection, task),
         "blocked_by": [blocker for blocker, _ in _blockers(connection, task_id)],
-        "after": list(card.after),
+        "after": linked(card, AFTER),
+        "relates": linked(card, RELATES),
+        "links": [link._asdict() for link in card.links],
         **_code(task, parts.get("submission")),
         "spawner": card.spawner,
         "created": card.created,
@@ -160,12 +179,17 @@ def _end(parts: Json) -> Json | None:
     return {name: end[name] for name in ("by", "at", "reason")} if end else None
 
 
+def _parent(card: Card) -> str | None:
+    """The newest one: clones that each gave it another parent may have met."""
+    return next(reversed(linked(card, PARENT)), None)
+
+
 def _blocks(connection: sqlite3.Connection, task: Task) -> list[str]:
     if task.state == COMPLETED:
         return []
     statement = (
         "SELECT tasks.id, tasks.state FROM links CROSS JOIN tasks ON tasks.id = links.task"
-        " WHERE links.blocker = ? ORDER BY links.task"
+        " WHERE links.other = ? AND links.kind = 'after' ORDER BY links.task"
     )
     found = connection.execute(statement, (task.card.id,))
     return [str(row[0]) for row in found if row[1] not in (COMPLETED, CANCELLED)]
@@ -174,8 +198,8 @@ def _blocks(connection: sqlite3.Connection, task: Task) -> list[str]:
 def _blockers(connection: sqlite3.Connection, task_id: str) -> list[tuple[str, str | None]]:
     """The tasks that this one still waits for, and their states (None: not known here)."""
     statement = (
-        "SELECT links.blocker, blocker.state FROM links LEFT JOIN tasks blocker ON blocker.id = links.blocker"
-        " WHERE links.task = ? ORDER BY links.blocker"
+        "SELECT links.other, blocker.state FROM links LEFT JOIN tasks blocker ON blocker.id = links.other"
+        " WHERE links.task = ? AND links.kind = 'after' ORDER BY links.other"
     )
     return [(row[0], row[1]) for row in connection.execute(statement, (task_id,)) if row[1] != COMPLETED]
 
@@ -228,6 +252,25 @@ def conflicts(
     for task, event_id in rows[:limit]:
         found.setdefault(task, []).append(event_id)
     return found, max(0, len(rows) - limit)
+
+
+def parts_of(connection: sqlite3.Connection, parents: Sequence[str]) -> dict[str, dict[str, int]]:
+    """For each of these that has parts: how many of them are in which state."""
+    statement = (
+        "SELECT wanted.value, state, n FROM json_each(?) wanted"
+        " CROSS JOIN counts ON counts.facet = 'part' AND counts.value = wanted.value"
+    )
+    found: dict[str, dict[str, int]] = {}
+    for parent, state, number in connection.execute(statement, (orjson.dumps(parents).decode(),)):
+        found.setdefault(parent, {})[state] = number
+    return found
+
+
+def ready_count(connection: sqlite3.Connection) -> int:
+    """How many tasks can be started by someone."""
+    statement = "SELECT n FROM counts WHERE facet = 'ready' AND value = '*' AND state = 'ASSIGNED'"
+    row = connection.execute(statement).fetchone()
+    return int(row[0]) if row else 0
 
 
 def counts(connection: sqlite3.Connection) -> dict[str, int]:

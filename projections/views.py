@@ -17,6 +17,7 @@ from domain.refusals import Refusal
 from projections import folding
 from projections.database import Files, Unusable, connect_memory, is_damage
 from projections.folding import Checkpoint, Progress
+from projections.handler import ViewSet
 
 if TYPE_CHECKING:
     from domain.log import Log
@@ -45,8 +46,16 @@ class Views:
     `remark` says why the views are in memory only, "" where they are on disk.
     """
 
-    def __init__(self, files: Files, log: Log, chunk: int = CHUNK, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        files: Files,
+        log: Log,
+        chunk: int = CHUNK,
+        progress: Progress | None = None,
+        chosen: ViewSet = folding.MAIN,
+    ) -> None:
         self._files = files
+        self._set = chosen
         self._log = log
         self._chunk = chunk
         self._progress = progress
@@ -109,7 +118,7 @@ class Views:
         """The checkpoint of a file that is there and of our version; else None."""
         if self._connection is not None and self._inode != self._files.inode():
             self.close()  # it was deleted under us, and perhaps made again
-        if self._files.inode() == 0 or folding.version(self.connection) != folding.VERSION:
+        if self._files.inode() == 0 or folding.version(self.connection) != self._set.version:
             return None
         return folding.checkpoint(self.connection)
 
@@ -137,8 +146,10 @@ class Views:
     def _fold(self, connection: sqlite3.Connection) -> int:
         total = 0
         while True:
-            folded = folding.fold_chunk(connection, self._log, self._chunk)
+            folded = folding.fold_chunk(connection, self._log, self._chunk, self._set)
             total += folded
+            if self._progress and folded == self._chunk:
+                self._progress(folding.checkpoint(connection).position, self._log.position())
             if folded < self._chunk:
                 return total
 
@@ -147,13 +158,13 @@ class Views:
         connection = connect_memory()
         try:
             self._files.copy_into(connection)
-            sound = folding.version(connection) == folding.VERSION and self._fits(connection)
+            sound = folding.version(connection) == self._set.version and self._fits(connection)
         except sqlite3.Error:
             sound = False
         if not sound:
             connection.close()
             connection = connect_memory()
-            folding.create(connection)
+            folding.create(connection, self._set)
         self.close()
         self._connection, self.remark = connection, why
 
@@ -181,7 +192,7 @@ class Views:
         started = time.monotonic()
         before, until = self._caught_up() or ("", folding.everything(self._log))
         with self._made_anew(until, progress) as fresh:
-            after = folding.state_hash(fresh)
+            after = folding.state_hash(fresh, self._set)
             events = folding.checkpoint(fresh).position
         return Rebuilt(events, before, after, before in ("", after), time.monotonic() - started)
 
@@ -206,15 +217,15 @@ class Views:
             if self._is_sound():
                 with self._files.writer() as connection:
                     self._fold(connection)
-                    return folding.state_hash(connection), folding.checkpoint(connection)
+                    return folding.state_hash(connection, self._set), folding.checkpoint(connection)
         return None
 
     @contextmanager
     def _made_anew(self, until: Checkpoint, progress: Progress | None) -> Generator[sqlite3.Connection]:
         """Fold beside the live file; what was folded may be looked at before it is copied over the live file."""
         with self._files.fresh() as fresh:
-            folding.create(fresh)
-            folding.fold_all(fresh, self._log, until, self._chunk, progress)
+            folding.create(fresh, self._set)
+            folding.fold_all(fresh, self._log, until, self._chunk, progress, self._set)
             yield fresh
             self._replace_live(fresh)
 
@@ -259,11 +270,11 @@ class Views:
     def state_hash(self) -> str:
         """sha256 over all tables of all views: equal for equal contents, however they came about."""
         with self.snapshot() as connection:
-            return folding.state_hash(connection)
+            return folding.state_hash(connection, self._set)
 
     def tables(self) -> list[str]:
         """The names of the tables, in the order of the state hash."""
-        return [table.name for table in folding.tables()]
+        return [table.name for table in folding.tables(self._set)]
 
 
 def views_in_memory(log: Log, progress: Progress | None = None) -> Views:
@@ -279,6 +290,6 @@ def views_in_memory(log: Log, progress: Progress | None = None) -> Views:
 def open_views(folder: str, log: Log, *, chunk: int = CHUNK, progress: Progress | None = None) -> Views:
     """The views of the store in `folder` (`.crewlog`). Nothing is opened or made before it is needed.
 
-    `chunk`: events a transaction. `progress(done, total)` is called where a catch-up has to fold the whole log.
+    `chunk`: events a transaction. `progress(done, total)` is called where a catch-up has much to fold.
     """
     return Views(Files(folder), log, chunk, progress)

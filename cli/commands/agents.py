@@ -7,7 +7,10 @@ from typing import Any
 from cli.call import Call
 from cli.grammar import command
 from cli.output import Answer, Columns
+from cli.style import Style
 from cli.text import age
+
+VERDICTS = {"alive": "32", "suspect": "33", "lost": "31", "left": "2"}
 
 
 @command("agents", "crewlog agents", looks=True)
@@ -17,13 +20,24 @@ def agents(call: Call) -> None:
     `suspect`: two beats are missing. `lost`: `crewlog reap` takes what it holds. `left` said so; `remote` works through
     another clone. A hung command beats on: its progress gets old.
     """
+    rows = everybody(call)
+    style = call.style()
+    columns = Columns(style.room)
+    for row in rows:
+        columns.add(*_cells(style, row))
+    remarks = [] if rows else ["nobody yet"]
+    call.answer(Answer({"agents": rows, "more": 0}, columns.lines(), [row["name"] for row in rows], remarks))
+
+
+def everybody(call: Call) -> list[dict[str, Any]]:
+    """Everyone seen here, by name, as `agents` answers it."""
     from cli.reaping import judge_all, rule
     from projections.agents import roster
 
     store = call.store
     claims = {judged.held.task: judged.verdict for judged in judge_all(call)}
     by = rule(call)
-    rows = roster(
+    return roster(
         store.views.connection,
         by.now,
         by.interval,
@@ -33,21 +47,17 @@ def agents(call: Call) -> None:
         members=store.log.members(),
         claims=claims,
     )
-    columns = Columns()
-    for row in rows:
-        columns.add(*_cells(row))
-    remarks = [] if rows else ["nobody yet"]
-    call.answer(Answer({"agents": rows, "more": 0}, columns.lines(), [row["name"] for row in rows], remarks))
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+def _cells(style: Style, row: dict[str, Any]) -> tuple[str, ...]:
     kind = "person" if row["person"] else "agent"
     signs = [seconds for seconds in (row["last_seen"], row["last_pulse"]) if seconds is not None]
     progress = f"progress {age(row['progress'])} ago" if row["progress"] is not None else "-"
     held = " ".join(_task(task) for task in row["tasks"]) or "-"
     more = f" and {row['more_tasks']} more" if row["more_tasks"] else ""
     where = f"{row['host'] or ''}:{row['pid']}" if row["pid"] else "-"
-    return row["name"], kind, row["verdict"], f"{age(min(signs))} ago", progress, where, held + more
+    verdict = style.paint(row["verdict"], VERDICTS.get(row["verdict"], ""))
+    return style.name(row["name"]), kind, verdict, f"{age(min(signs))} ago", progress, where, held + more
 
 
 def _task(task: dict[str, Any]) -> str:

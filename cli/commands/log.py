@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
 
-from cli.arguments import LimitOption
+from cli.arguments import LimitOption, OptionalTaskArg, UtcOption
 from cli.call import Call
-from cli.completion import complete_task
-from cli.events import event_line
+from cli.events import event_cells, event_table
 from cli.grammar import command
 from domain.event import Event, parse
 from domain.refusals import Refusal
@@ -18,33 +18,38 @@ from domain.refusals import Refusal
 @command("log", "crewlog log t-3k9f\ncrewlog log -n 20 --json", looks=True)
 def log(
     call: Call,
-    task: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[TASK]",
-            help="Id, unique prefix or slug; without it the whole log.",
-            autocompletion=complete_task,
-            show_default=False,
-        ),
-    ] = None,
+    task: OptionalTaskArg = None,
     limit: LimitOption = 50,
     after: Annotated[
         int | None,
         typer.Option("--after", min=0, help="The events behind this position.", show_default=False),
     ] = None,
+    utc: UtcOption = False,
 ) -> None:
     """Print what happened to a task, or in the whole log. Oldest first; with --json the events as stored."""
     events = _of_task(call, task, limit) if task is not None else _of_all(call, limit, after)
-    print_events(call, events)
+    event_printer(call, utc=utc)(events)
 
 
-def print_events(call: Call, events: list[Event]) -> None:
-    """One event a line: as stored, as an id, or for people."""
-    for event in events:
+def event_printer(call: Call, *, utc: bool) -> Callable[[Sequence[Event]], None]:
+    """What prints events, one a line: as stored, as an id, or for people; later ones line up with earlier ones."""
+    style = call.style(utc=utc)
+    table = event_table(style)
+
+    def lines(events: Sequence[Event]) -> list[str]:
         if call.options.json:
-            print(event.line.decode(), file=call.shell.stdout)
-        else:
-            print(event.id if call.options.quiet else event_line(event), file=call.shell.stdout)
+            return [event.line.decode() for event in events]
+        if call.options.quiet:
+            return [event.id for event in events]
+        for event in events:
+            table.add(*event_cells(style, event))
+        return table.lines()
+
+    def show(events: Sequence[Event]) -> None:
+        for line in lines(events):
+            print(line, file=call.shell.stdout)
+
+    return show
 
 
 def _of_task(call: Call, task: str, limit: int) -> list[Event]:

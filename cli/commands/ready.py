@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +14,11 @@ from cli.grammar import command
 from cli.output import Answer
 from cli.tables import page_answer
 from cli.text import safe_line
+
+if TYPE_CHECKING:
+    import sqlite3
+
+PAGE = 1_000
 
 
 @command("ready", "crewlog ready --as ada")
@@ -36,16 +43,40 @@ def ready(
 
 
 def _explained(call: Call, answer: Answer, who: Who | None, limit: int) -> Answer:
+    waiting = [
+        {"id": row["id"], "title": row["title"], "why": why}
+        for row, why in islice(_waiting(call.store.views.connection, who), limit)
+    ]
+    lines = [f"{row['id']}  not ready: {safe_line(' '.join(row['why']))}" for row in waiting]
+    return Answer({**answer.data, "waiting": waiting}, [*answer.lines, *lines], answer.ids, answer.remarks)
+
+
+def _waiting(connection: sqlite3.Connection, who: Who | None) -> Iterator[tuple[dict[str, Any], list[str]]]:
+    """The tasks that could be started if nothing were in the way, each with what is."""
     from projections.task_pages import TaskFilter, page
     from projections.tasks import why_not_ready
 
-    connection = call.store.views.connection
-    waiting: list[dict[str, Any]] = []
-    for row in page(connection, TaskFilter(states=("ASSIGNED",)), limit).rows:
-        why = why_not_ready(connection, row["id"])
-        if who and row["assignee"] not in (None, who.name):
-            why.append(f"It is for {row['assignee']}.")
-        if why:
-            waiting.append({"id": row["id"], "title": row["title"], "why": why})
-    lines = [f"{row['id']}  not ready: {safe_line(' '.join(row['why']))}" for row in waiting]
-    return Answer({**answer.data, "waiting": waiting}, [*answer.lines, *lines], answer.ids, answer.remarks)
+    cursor = ""
+    while True:
+        found = page(connection, TaskFilter(states=("ASSIGNED",)), PAGE, cursor)
+        for row in found.rows:
+            why = why_not_ready(connection, row["id"])
+            if who and row["assignee"] not in (None, who.name):
+                why.append(f"It is for {row['assignee']}.")
+            if why:
+                yield row, why + _circle(connection, row["id"])
+        cursor = found.cursor
+        if not cursor:
+            return
+
+
+def _circle(connection: sqlite3.Connection, task: str) -> list[str]:
+    """What to do where a merge of clones made the task wait for itself."""
+    from projections.graph import circle
+
+    way = circle(connection, task)
+    if not way:
+        return []
+    return [
+        f"It waits for itself: {' → '.join(way)}; `crewlog unlink {way[0]} --after {way[1]}` opens the circle."
+    ]

@@ -7,12 +7,14 @@ from typing import Any, cast
 
 import orjson
 
-from cli.arguments import TaskArg
+from cli.arguments import TaskArg, UtcOption
 from cli.blobs import whole_text
 from cli.call import Call
-from cli.events import event_line
+from cli.events import event_cells, event_table
 from cli.grammar import command
 from cli.output import Answer
+from cli.style import Style
+from cli.tables import rolled_up
 from cli.text import safe, safe_line
 from cli.writes import next_lines, short
 from domain.blobs import digest_of, preview
@@ -24,7 +26,7 @@ BODY_LINES = 30
 
 
 @command("show", "crewlog show t-3k9f\ncrewlog show t-3k9f --full --json", looks=True)
-def show(call: Call, task: TaskArg = None) -> None:
+def show(call: Call, task: TaskArg = None, utc: UtcOption = False) -> None:
     """Show one task: what it says, who holds it, what happened. --full shows long texts whole."""
     from projections.tasks import full
 
@@ -41,29 +43,38 @@ def show(call: Call, task: TaskArg = None) -> None:
     shown |= {"ahead": ahead} if ahead else {}
     shown, records = unfolded(call, shown), unfolded(call, records)
     data = {"task": shown, "events": records}
-    lines = [*_head(shown), *_body(call, shown["body"])]
+    style = call.style(utc=utc)
+    lines = [*_head(style, shown), *_body(call, shown["body"])]
     who = call.who()
     latest = events if call.options.full else events[-EVENTS:]
     count = f"{len(events)} event{'s' if len(events) > 1 else ''}"
     lines += ["", f"  {count}" + (f", the last {EVENTS}:" if len(events) > len(latest) else ":")]
-    lines += [f"  {event_line(event)}" for event in latest]
+    table = event_table(style)
+    for event in latest:
+        table.add(*event_cells(style, event))
+    lines += table.lines()
     lines += [f"  next: {line}" for line in next_lines(state, who.name if who else None)[:2]]
     call.answer(Answer(data, lines, [name]))
 
 
-def _head(shown: dict[str, Any]) -> list[str]:
-    lines = [f"{shown['id']}  {shown['state']}  p{shown['priority']}  {safe_line(shown['title'])}"]
+def _head(style: Style, shown: dict[str, Any]) -> list[str]:
+    lines = [
+        f"{shown['id']}  {style.state(shown['state'])}  p{shown['priority']}  {safe_line(shown['title'])}"
+    ]
     facts = {
         "slug": shown["slug"],
         "for": shown["assignee"] or "anyone",
         "held by": f"{shown['holder']}, claim {short(shown['claim'])}" if shown["claim"] else None,
         "labels": " ".join(shown["labels"]),
+        "part of": shown["parent"],
+        "parts": rolled_up(shown["parts"]),
         "after": " ".join(shown["after"]),
         "waits for": " ".join(shown["blocked_by"]),
         "blocks": " ".join(shown["blocks"]),
-        "spawned": f"{shown['created']} by {shown['spawner']}",
+        "relates to": " ".join(shown["relates"]),
+        "spawned": f"{style.when(shown['created'])} by {shown['spawner']}",
         "attempt": str(shown["attempts"]) if shown["attempts"] > 1 else None,
-        "progress": _progress(shown["progress"]),
+        "progress": _progress(style, shown["progress"]),
         "code": code_line(shown),
         "evidence": preview(shown["submission"]["evidence"]) if shown["submission"] else None,
         "check": _check(shown["submission"]),
@@ -120,11 +131,11 @@ def _approved(approval: dict[str, Any] | None) -> str | None:
     return f"by {approval['by']}, {'signed' if approval['signed'] else 'not signed'}" if approval else None
 
 
-def _progress(progress: dict[str, Any] | None) -> str | None:
+def _progress(style: Style, progress: dict[str, Any] | None) -> str | None:
     if not progress:
         return None
     percent = f"{progress['percent']}%" if "percent" in progress else ""
-    said = (percent, preview(progress.get("text")), f"({progress['at']})")
+    said = (percent, preview(progress.get("text")), f"({style.when(progress['at'])})")
     return " ".join(part for part in said if part)
 
 

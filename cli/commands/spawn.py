@@ -52,6 +52,16 @@ def spawn(
             show_default=False,
         ),
     ] = None,
+    parent: Annotated[
+        str | None,
+        typer.Option(
+            "--parent",
+            metavar="TASK",
+            help="The task that it is a part of.",
+            autocompletion=complete_task,
+            show_default=False,
+        ),
+    ] = None,
     from_: Annotated[
         str | None,
         typer.Option(
@@ -61,8 +71,8 @@ def spawn(
 ) -> None:
     """Create a task for a name or for anyone. No process is started.
 
-    With --from FILE each line is an object: title, and if wanted body, priority, to, labels, slug, after. `after`
-    names slugs of lines in the file, or tasks that exist. All of them are created together, or none.
+    With --from FILE each line is an object: title, and if wanted body, priority, to, labels, slug, after, parent.
+    `after` and `parent` name slugs of lines in the file, or tasks that exist. All are created together, or none.
     """
     from domain.commands import Spawn
     from domain.decide import spawn as decided
@@ -70,7 +80,7 @@ def spawn(
     if from_ is not None:
         from cli.commands.spawn_many import spawn_many
 
-        if title is not None or priority != PRIORITY_DEFAULT or any((body, to, label, slug, after)):
+        if title is not None or priority != PRIORITY_DEFAULT or any((body, to, label, slug, after, parent)):
             raise Refusal(
                 "usage", "with --from everything stands in the file", "crewlog spawn --from tasks.jsonl"
             )
@@ -87,11 +97,12 @@ def spawn(
         labels=checked_labels(values(label)),
         slug=check_slug(slug) if slug is not None else None,
         after=tuple(call.task(text) for text in values(after)),
+        parent=call.task(parent) if parent is not None else None,
     )
     texts = (wanted.title, wanted.body)
     with call.writing(texts) as transaction:
-        for blocker in wanted.after:
-            call.state_of(blocker)
+        for other in (*wanted.after, *([wanted.parent] if wanted.parent else [])):
+            call.state_of(other)
         written = transaction.append(
             None,
             wanted.actor,

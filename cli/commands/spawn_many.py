@@ -26,17 +26,22 @@ from domain.registry import PRIORITY_DEFAULT
 if TYPE_CHECKING:
     from domain.log import Written
 
-KNOWN = ("title", "body", "priority", "to", "labels", "slug", "after")
+KNOWN = ("title", "body", "priority", "to", "labels", "slug", "after", "parent")
 FILE_LIMIT = 64 * 1024 * 1024
 EXAMPLE = 'A line looks like {"title": "Greet by name", "priority": 1, "slug": "greet", "after": ["parse"]}'
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the file: where it stands, and the task that it asks for. `after` holds names as typed."""
+    """One line of the file: where it stands, and the task that it asks for; others are named there as typed."""
 
     number: int
     wanted: Spawn
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The tasks that it names, as typed."""
+        return (*self.wanted.after, *([self.wanted.parent] if self.wanted.parent else []))
 
 
 def spawn_many(call: Call, path: str) -> None:
@@ -47,8 +52,7 @@ def spawn_many(call: Call, path: str) -> None:
     outside = _outside(call, lines)
     with call.writing() as transaction:
         for line in lines:
-            blockers = tuple(ids.get(name) or outside[name] for name in line.wanted.after)
-            wanted = line.wanted._replace(after=blockers)
+            wanted = _resolved(line.wanted, {**outside, **ids})
 
             def decided(_: object, wanted: Spawn = wanted) -> Sequence[Draft]:
                 return spawn(wanted)
@@ -70,6 +74,12 @@ def spawn_many(call: Call, path: str) -> None:
     ]
     remarks = call.store.after_write() if new else [REPLAYED]
     call.answer(Answer({"results": results}, shown, [row["task"] for row in results], remarks))
+
+
+def _resolved(wanted: Spawn, ids: dict[str, str]) -> Spawn:
+    return wanted._replace(
+        after=tuple(ids[name] for name in wanted.after), parent=ids[wanted.parent] if wanted.parent else None
+    )
 
 
 def _read(call: Call, path: str) -> bytes:
@@ -126,7 +136,7 @@ def _outside(call: Call, lines: Sequence[Line]) -> dict[str, str]:
     local = {line.wanted.slug for line in lines}
     found: dict[str, str] = {}
     for line in lines:
-        for name in line.wanted.after:
+        for name in line.others:
             if name not in local and name not in found:
                 with _on_line(line.number):
                     found[name] = call.task(name)
@@ -164,6 +174,7 @@ def _wanted(call: Call, fields: dict[str, Any]) -> Spawn:
         labels=checked_labels(_texts(fields, "labels")),
         slug=check_slug(slug) if slug else None,
         after=tuple(dict.fromkeys(_texts(fields, "after"))),
+        parent=_text(fields, "parent") or None,
     )
 
 
@@ -188,13 +199,13 @@ def _in_order(lines: list[Line]) -> list[Line]:
     from graphlib import CycleError, TopologicalSorter
 
     by_slug = {line.wanted.slug: line for line in lines if line.wanted.slug}
-    graph = {
-        line.number: [by_slug[name].number for name in line.wanted.after if name in by_slug] for line in lines
-    }
+    graph = {line.number: [by_slug[name].number for name in line.others if name in by_slug] for line in lines}
     try:
         order = list(TopologicalSorter(graph).static_order())
     except CycleError as error:
         circle = " → ".join(f"line {number}" for number in error.args[1])
-        raise Refusal("bad-value", f"these wait for each other: {circle}", "Take one `after` out.") from error
+        raise Refusal(
+            "bad-value", f"these wait for each other: {circle}", "Take one `after` or `parent` out."
+        ) from error
     by_number = {line.number: line for line in lines}
     return [by_number[number] for number in order]

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from cli.arguments import UtcOption
 from cli.call import Call
-from cli.commands.log import print_events
+from cli.commands.log import event_printer
 from cli.follow import patiently, signal_of
 from cli.grammar import command
 from domain.event import Event, parse
@@ -24,12 +25,13 @@ def tail(
     pulses: Annotated[
         bool, typer.Option("--pulses", help="Signs of life instead.", show_default=False)
     ] = False,
+    utc: UtcOption = False,
 ) -> None:
     """Print the newest events. With -f also those that come, each once and in order."""
     log = call.store.log
     signal = signal_of(call.store, pulses=pulses)
     newest = log.newest_pulse() if pulses else log.position()
-    printed = _Printed(call, max(0, newest - lines), pulses=pulses)
+    printed = _Printed(call, max(0, newest - lines), pulses=pulses, utc=utc)
     printed.go_on()
     try:
         while follow:
@@ -43,16 +45,17 @@ def tail(
 class _Printed:
     """What was printed, up to a position: each event once, whatever breaks in between."""
 
-    def __init__(self, call: Call, position: int, *, pulses: bool) -> None:
+    def __init__(self, call: Call, position: int, *, pulses: bool, utc: bool) -> None:
         self._call = call
         self._position = position
+        self._show = event_printer(call, utc=utc)
         self._read = self._pulses if pulses else self._events
 
     def go_on(self) -> None:
         """Print all events behind the position."""
         while found := self._read():
             self._position = found[-1][0]
-            print_events(self._call, [event for _, event in found])
+            self._show([event for _, event in found])
 
     def _pulses(self) -> list[tuple[int, Event]]:
         return [(row.position, row.event) for row in self._call.store.log.pulses(self._position)]

@@ -39,7 +39,7 @@ def scenario(crew: Crew) -> Iterator[str]:
     yield from begin()
     one = crew.spawn("one", "--slug one -l a:b --to ada")
     long = crew.do("spawn long --body - --as zoe", stdin="b" * 5_000)["task"]
-    yield from steer(one)
+    yield from steer(one, long)
     yield from work(crew, one)
     yield from review(crew, one)
     yield from give_up(crew, long)
@@ -56,13 +56,17 @@ def begin() -> Iterator[str]:
     yield "join zoe --person --pid 1"
 
 
-def steer(task: str) -> Iterator[str]:
+def steer(task: str, other: str) -> Iterator[str]:
     yield f"spawn 'after one' --after {task} --as zoe"
     yield "spawn --from - --as zoe --full"
     yield f"assign {task} --to anyone --as zoe"
     yield f"assign {task} --to anyone --as zoe"  # nothing to do
     yield f"edit {task} -p 1 --title first --as zoe"
     yield f"resolve {task} --as zoe"  # nothing to do
+    yield f"link {task} --parent {task} --relates {other} --as zoe"  # partly refused
+    yield f"link {task} --parent {other} --as zoe"
+    yield f"unlink {task} --relates {other} --as zoe"
+    yield f"show {other}"
 
 
 def work(crew: Crew, task: str) -> Iterator[str]:
@@ -113,6 +117,15 @@ def look() -> Iterator[str]:
     yield "ready --as ada -n 1"
     yield "list -n 1"
     yield "list --full --label a:b"
+    yield "search one -n 1"
+    yield "search '-'"
+    yield "status"
+    yield "status --since 1h"
+    yield "status --brief --as ada"
+    yield "top"
+    yield "report r.html"
+    yield "graph"
+    yield "graph one"
     yield "agents"
     yield "log"
     yield "log one -n 2"

@@ -13,6 +13,7 @@ from domain.commands import (
     Approve,
     Assign,
     BeginMerge,
+    Bind,
     Cancel,
     Command,
     Edit,
@@ -30,10 +31,12 @@ from domain.commands import (
     Spawn,
     Start,
     Submit,
+    Unbind,
     Undo,
     Withdraw,
 )
 from domain.decide import decide
+from domain.draft import Draft
 from domain.refusals import CODES, Refusal
 from domain.registry import EVENT_TYPES
 from domain.task import (
@@ -541,7 +544,7 @@ def public(state: Task | None) -> Any:
     """What people see of a task: not when it was touched, and not what only the rules remember."""
     assert state is not None
     card = state.card
-    shown = (card.title, card.body, card.priority, card.assignee, set(card.labels), card.slug, card.after)
+    shown = (card.title, card.body, card.priority, card.assignee, set(card.labels), card.slug, card.links)
     held = task.claim_of(state)
     submission = submission_of(state)
     return (
@@ -565,6 +568,7 @@ UNDOABLE: dict[str, tuple[str, Command | None]] = {
     "task.edited: the first slug": (task.ASSIGNED, Edit(ADA, slug="fix-login")),
     "task.edited: labels": (task.ASSIGNED, Edit(ADA, add_labels=("b",), remove_labels=("a",))),
     "task.edited: much": (task.IN_REVIEW, Edit(ADA, "T", "B", 0, "s", ("b",), ("a",))),
+    "task.linked": (task.COMPLETED, Bind(ADA, task.AFTER, "t-bbbbbbbb")),
 }
 
 
@@ -620,6 +624,7 @@ UNDONE_BY_NOTHING: dict[str, tuple[str, Callable[[Stream], Command]]] = {
     "task.retried": (task.FAILED, lambda _: Retry(ZOE)),
     "task.noted": (task.ASSIGNED, lambda _: Note(ZOE, "hm")),
     "task.progressed": (task.WORKING, lambda stream: Progress(ADA, stream.claim, "half of it")),
+    "task.unlinked": (task.ASSIGNED, COMMANDS["unlink"]),
 }
 
 
@@ -651,6 +656,43 @@ def test_another_names_event_cannot_be_undone(name: str) -> None:
     refusal = refused(stream, Undo(BOB, stream.events[-1], stream.states[-2]))
     assert refusal.code == "cannot-undo"
     assert author in refusal.message
+
+
+# --- links
+
+
+def test_a_link_that_is_there_already_is_nothing_to_do_and_so_is_taking_off_one_that_is_not() -> None:
+    stream = GIVEN[task.COMPLETED](after=("t-bbbbbbbb",))
+
+    assert decide(Bind(BOB, task.AFTER, "t-bbbbbbbb"), stream.state) == ()
+    assert decide(Unbind(BOB, task.RELATES, "t-bbbbbbbb"), stream.state) == ()
+    assert refused(stream, Bind(BOB, task.AFTER, "t-aaaaaaaa")).code == "bad-value"
+
+
+def test_a_new_parent_takes_the_place_of_the_old_one_and_leaves_other_links_alone() -> None:
+    stream = GIVEN[task.WORKING](after=("t-bbbbbbbb",), parent="t-cccccccc")
+    events = stream.do(Bind(BOB, task.PARENT, "t-dddddddd"))
+
+    assert [event.type for event in events] == ["task.linked", "task.unlinked"]
+    assert task.linked(stream.state.card, task.PARENT) == ["t-dddddddd"]
+    assert task.linked(stream.state.card, task.AFTER) == ["t-bbbbbbbb"]
+
+
+def test_taking_a_link_off_names_every_event_that_made_it() -> None:
+    stream = GIVEN[task.ASSIGNED](after=("t-bbbbbbbb",))
+    stream.store(ADA, Draft("task.linked", {"kind": task.AFTER, "to": "t-bbbbbbbb"}, {}))
+    [event] = stream.do(Unbind(BOB, task.AFTER, "t-bbbbbbbb"))
+
+    assert [link["id"] for link in event.payload["links"]] == [stream.events[0].id, stream.events[1].id]
+    assert task.linked(stream.state.card, task.AFTER) == []
+
+
+def test_a_task_has_so_many_links_and_no_more() -> None:
+    stream = GIVEN[task.ASSIGNED]()
+    links = tuple(task.Link("f" * 64, task.AFTER, f"elsewhere#{number}") for number in range(512))
+    stream.states[-1] = replace(stream.state, card=replace(stream.state.card, links=links))
+
+    assert refused(stream, Bind(BOB, task.AFTER, "t-bbbbbbbb")).code == "too-large"
 
 
 # --- every refusal

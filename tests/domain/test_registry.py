@@ -24,6 +24,7 @@ from domain.registry import (
 from domain.task import BY_EVENT
 
 ABOUT: Json = {"sha256": "a" * 64, "size": 5_000, "media_type": "text/plain; charset=utf-8"}
+LINK: Json = {"id": "b" * 64, "kind": "after", "to": "t-abcdefgh"}
 REFERENCE: Json = {"blob": ABOUT, "preview": "x"}
 
 GOOD: dict[str, list[Any]] = {
@@ -40,6 +41,8 @@ GOOD: dict[str, list[Any]] = {
     "commit": ["0" * 40, "0123456789abcdef" * 4],
     "paths": [[], ["src/größe x.py"], ["x" * PATH_LIMIT], ["x"] * PATHS_LIMIT],
     "events": [["a" * 64], ["a" * 64] * CONFLICTS_LIMIT],
+    "task": ["t-abcdefgh"],
+    "links": [[], [{"kind": "after", "to": "elsewhere#7"}], [LINK], [LINK] * LINKS_LIMIT],
 }
 BAD: dict[str, list[Any]] = {
     "line": [1, None, [], {}, "a\nb", "a\x00", "\x7f", "\x1b[31m", "a\x85b", "a\u2028b", "a\u2029b", " ", ""],
@@ -62,6 +65,15 @@ BAD: dict[str, list[Any]] = {
         "-----BEGIN SSH SIGNATURE-----\n" + "x" * 3_000,
     ],
     "tasks": [None, "t-abcdefgh", [1], [""], ["../x"], ["fix-login"], ["t-abcdefgh"] * (LINKS_LIMIT + 1)],
+    "task": [1, None, "", "fix-login", "t-", "t-abcdefg", "../x"],
+    "links": [
+        *(None, {}, ["x"], [{}], [LINK] * (LINKS_LIMIT + 1)),
+        *(
+            [{**LINK, name: bad}]
+            for name, bad in (("id", "x"), ("kind", ""), ("to", "a\nb"), ("to", 1), ("why", "x"))
+        ),
+        *([{name: LINK[name] for name in LINK if name != gone}] for gone in ("kind", "to")),
+    ],
 }
 
 FIELDS = [

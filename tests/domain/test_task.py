@@ -12,7 +12,17 @@ from domain.draft import Draft
 from domain.event import IllegalEventError, check, seal
 from domain.refusals import Refusal
 from domain.registry import EVENT_TYPES
-from domain.task import BY_EVENT, STATES, TRANSITIONS, Task, Transition
+from domain.task import (
+    AFTER,
+    BY_EVENT,
+    PARENT,
+    STATES,
+    TRANSITIONS,
+    Link,
+    Task,
+    Transition,
+    linked,
+)
 from tests.support.streams import ADA, COMMANDS, COMMIT, CONFLICT, GIVEN, MERGING, ZOE, Stream
 
 ROWS = [pytest.param(row, id=row.event) for row in TRANSITIONS if row.command != "spawn"]
@@ -28,6 +38,8 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "task.merge-failed": CONFLICT,
     "task.cleaned": {"branch": "crew/t-aaaaaaaa-0123abcd", "commit": COMMIT},
     "task.noted": {"text": "I saw this before"},
+    "task.linked": {"kind": "after", "to": "t-bbbbbbbb"},
+    "task.unlinked": {"links": []},
     "task.expired": {"holder": ADA, "silence": 61, "why": "no beat"},
 }
 
@@ -133,6 +145,7 @@ def eventful(state: str) -> Stream:
         labels=("bug", "größe"),
         slug="fix-login",
         after=("t-bbbbbbbb", "t-cccccccc"),
+        parent="t-dddddddd",
         priority=0,
     )
     if stream.state.state == task.WORKING:
@@ -164,11 +177,12 @@ def test_a_new_task_says_what_spawn_said() -> None:
     spawned, card = stream.events[0], task.load(task.dump(stream.states[1] or stream.state)).card
 
     assert (card.id, card.title, card.priority, card.assignee) == ("t-aaaaaaaa", "Mend the login", 0, ADA)
-    assert (card.labels, card.slug, card.after) == (
+    assert (card.labels, card.slug, linked(card, AFTER)) == (
         ("bug", "größe"),
         "fix-login",
-        ("t-bbbbbbbb", "t-cccccccc"),
+        ["t-bbbbbbbb", "t-cccccccc"],
     )
+    assert card.links[-1] == Link(spawned.id, PARENT, "t-dddddddd")
     assert (card.spawner, card.created, card.updated) == (ZOE, spawned.ts, spawned.ts)
     assert (card.attempt, card.attempts, card.strikes, card.holders, card.notes) == (spawned.id, 1, 0, (), 0)
 
@@ -252,3 +266,12 @@ def test_deciding_changes_nothing() -> None:
             with suppress(Refusal):
                 decide(command, stream.state)
             assert task.dump(stream.state) == before
+
+
+def test_a_link_that_another_clone_made_outlives_an_unlink_that_did_not_see_it() -> None:
+    stream = GIVEN[task.WORKING](after=("t-bbbbbbbb",))
+    seen = stream.state.card.links
+    stream.store(ADA, Draft("task.linked", {"kind": AFTER, "to": "t-bbbbbbbb"}, {}))
+    stream.store(ZOE, Draft("task.unlinked", {"links": [link._asdict() for link in seen]}, {}))
+
+    assert stream.state.card.links == (Link(stream.events[-2].id, AFTER, "t-bbbbbbbb"),)

@@ -13,6 +13,7 @@ from domain.commands import (
     Approve,
     Assign,
     BeginMerge,
+    Bind,
     Cancel,
     Clean,
     Command,
@@ -30,6 +31,7 @@ from domain.commands import (
     Retry,
     Start,
     Submit,
+    Unbind,
     Undo,
     Withdraw,
 )
@@ -41,6 +43,8 @@ from tests.support.streams import COMMIT, CONFLICT, MERGING, Stream
 
 ACTORS = st.sampled_from(["ada", "bob", "cyd", "zoe"])
 TEXTS = st.sampled_from(["", "because", "x" * 5_000, "größer\n"])
+KINDS = st.sampled_from([task.AFTER, task.PARENT, task.RELATES])
+OTHERS = st.sampled_from(["t-aaaaaaaa", "t-bbbbbbbb", "t-cccccccc"])
 NEEDED = {"task.submitted", "task.withdrawn", "task.failed", "task.progressed"}
 
 
@@ -208,6 +212,18 @@ class Crew(RuleBasedStateMachine):
     @rule(actor=ACTORS, data=st.data(), percent=st.none() | st.integers(0, 100))
     def progress(self, actor: str, data: st.DataObject, percent: int | None) -> None:
         self.attempt(Progress(actor, self.some_claim(data), "half of it", percent))
+
+    @rule(actor=ACTORS, kind=KINDS, to=OTHERS)
+    def link(self, actor: str, kind: str, to: str) -> None:
+        self.attempt(Bind(actor, kind, to))
+
+    @rule(actor=ACTORS, kind=KINDS, to=OTHERS)
+    def unlink(self, actor: str, kind: str, to: str) -> None:
+        self.attempt(Unbind(actor, kind, to))
+
+    @invariant()
+    def a_task_is_part_of_one_other_at_most(self) -> None:
+        assert len(task.linked(self.stream.state.card, task.PARENT)) <= 1
 
     @rule(actor=ACTORS)
     def resolve(self, actor: str) -> None:

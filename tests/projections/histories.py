@@ -15,6 +15,7 @@ from domain.commands import (
     Approve,
     Assign,
     BeginMerge,
+    Bind,
     Cancel,
     Command,
     Edit,
@@ -30,6 +31,7 @@ from domain.commands import (
     Spawn,
     Start,
     Submit,
+    Unbind,
     Withdraw,
 )
 from domain.decide import decide, spawn
@@ -83,6 +85,7 @@ VERBS = (
         "join",
         "pulse",
     ),
+    *("link", "link", "unlink"),
 )
 
 
@@ -135,6 +138,7 @@ class Crew:
             labels=tuple(chance.choices(LABELS, k=chance.randrange(3))),
             slug=chance.choice((None, "login", "logout")),
             after=tuple(chance.choices([*self.tasks, "t-22222222"], k=chance.choice((0, 0, 1, 2)))),
+            parent=chance.choice((None, *self.tasks[:2])),
         )
         written = transaction.append(None, step.actor, lambda _: spawn(command))
         self.tasks.append(written.events[0].subject)
@@ -149,14 +153,15 @@ class Crew:
         stream = "task/" + self.tasks[step.task % len(self.tasks)]
         with suppress(Refusal):
             transaction.append(
-                stream, step.actor, lambda seen: decide(_command(step, seen.state), seen.state)
+                stream, step.actor, lambda seen: decide(_command(step, seen.state, self.tasks), seen.state)
             )
 
 
-def _command(step: Step, now: Task) -> Command:
+def _command(step: Step, now: Task, tasks: Sequence[str]) -> Command:
     claim = claim_of(now)
     shown, actor = (claim.id, claim.holder) if claim else ("0000", step.actor)
     chance = random.Random(step.way)
+    kind, other = chance.choice((task.AFTER, task.PARENT)), chance.choice(tasks[:3])
     commands: dict[str, Command] = {
         "start": Start(step.actor, chance.choice((None, {"pid": step.way, "host": "there"}))),
         "resume": Resume(actor),
@@ -181,6 +186,8 @@ def _command(step: Step, now: Task) -> Command:
             remove_labels=tuple(chance.choices(LABELS, k=1)),
         ),
         "note": Note(step.actor, "seen"),
+        "link": Bind(step.actor, kind, other),
+        "unlink": Unbind(step.actor, kind, other),
         "progress": Progress(actor, shown, "on", chance.randrange(100)),
     }
     return commands[step.verb]
@@ -302,6 +309,11 @@ def _payload(drop: Drop) -> dict[str, Any]:
             "assignee": chance.choice((None, *ACTORS)),
             "labels": chance.choices(LABELS, k=chance.randrange(3)),
             "after": chance.choices(STREAMS, k=chance.randrange(3)),
+            "parent": chance.choice((None, *STREAMS)),
+        },
+        "task.linked": {
+            "kind": chance.choice((task.AFTER, task.PARENT, "mentions")),
+            "to": chance.choice((*STREAMS, "elsewhere#1")),
         },
         "task.approved": {"policy": "other"},
         "task.merging": MERGING,

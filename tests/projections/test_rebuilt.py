@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from domain import task
 from domain.log import Log
-from domain.task import Task, claim_of
+from domain.task import AFTER, Task, claim_of, linked
 from projections import folding, tasks
 from projections.database import connect_memory
 from projections.tasks import TaskFilter
@@ -209,7 +209,11 @@ def _check_ready(views: Views, truth: list[Task], limit: int) -> None:
 
 
 def _is_ready(item: Task, done: set[str]) -> bool:
-    return item.state == task.ASSIGNED and "hold" not in item.card.labels and set(item.card.after) <= done
+    return (
+        item.state == task.ASSIGNED
+        and "hold" not in item.card.labels
+        and set(linked(item.card, AFTER)) <= done
+    )
 
 
 def test_a_task_waits_for_one_that_is_not_known_yet(store: SqliteStore, views: Views) -> None:

@@ -11,6 +11,7 @@ from domain.commands import (
     Approve,
     Assign,
     BeginMerge,
+    Bind,
     Cancel,
     Clean,
     Command,
@@ -29,6 +30,7 @@ from domain.commands import (
     Spawn,
     Start,
     Submit,
+    Unbind,
     Undo,
     Withdraw,
 )
@@ -40,6 +42,7 @@ from domain.task import Task, claim_of, current
 
 ADA, BOB, ZOE = "ada", "bob", "zoe"
 COMMIT = "c0ffee" * 6 + "c0ff"
+EPIC = "t-eeeeeeee"  # what the task is a part of
 SOME_TIME = 10**15
 BASE, MERGE = "ba5e" * 10, "3e26e" * 8
 MERGING: dict[str, Any] = {
@@ -65,7 +68,13 @@ class Stream:
     def __init__(self, **spawned: Any) -> None:
         self.events: list[Event] = []
         self.states: list[Task | None] = [None]
-        fields: dict[str, Any] = {"actor": ZOE, "title": "Mend the login", "priority": 2, **spawned}
+        fields: dict[str, Any] = {
+            "actor": ZOE,
+            "title": "Mend the login",
+            "priority": 2,
+            "parent": EPIC,
+            **spawned,
+        }
         self.store(fields["actor"], spawn(Spawn(**fields))[0])
 
     @property
@@ -222,5 +231,7 @@ COMMANDS: dict[str, Callable[[Stream], Command]] = {
     "cleanup (abandoned)": lambda _: Clean(ZOE, "crew/t-aaaaaaaa-0123abcd", COMMIT),
     "note": lambda _: Note(BOB, "I saw this before"),
     "resolve": lambda stream: stream.in_conflict(Resolve(ZOE)),
+    "link": lambda _: Bind(BOB, task.AFTER, "t-bbbbbbbb"),
+    "unlink": lambda _: Unbind(BOB, task.PARENT, EPIC),
     "progress": lambda stream: Progress(ADA, stream.claim, "half of it", 50),
 }

@@ -1,0 +1,130 @@
+"""What needs the one who looks: each thing with the command that acts on it and, pasted, succeeds."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any, NamedTuple
+
+from cli.call import Call, Who
+from domain.event import parse_time
+from projections.attention import Item, waiting
+
+MOST = 50  # of each kind
+WORKING_MOST = 1_000
+
+WORDS = {
+    "review": ("{who} handed in", "reviews"),
+    "merge": ("approved by {who}, not merged", "merges"),
+    "failed": ("{who} gave up", "failed"),
+    "question": ("{who} asks", "questions"),
+    "ack": ("{who} waits for an ack", "acks"),
+    "lost": ("{who} is lost", "lost agents"),
+}
+
+
+class Viewer(NamedTuple):
+    """Who looks, "" where nobody knows, and what a command needs so that it is theirs."""
+
+    name: str
+    suffix: str
+
+
+def attention(call: Call) -> list[dict[str, Any]]:
+    """Everything that waits for a person, the oldest first, as `status` answers it."""
+    now = call.shell.clock()
+    call.store.views.catch_up()
+    items = waiting(call.store.views.connection, now, MOST) + _lost(call, now)
+    viewer = viewer_of(call)
+    person = call.store.config.review_by != "person" or _is_person(call, viewer.name)
+    found = [_record(item, viewer, now, may_approve=person) for item in items]
+    return sorted(found, key=lambda row: (row["since"], row["id"]))
+
+
+def viewer_of(call: Call) -> Viewer:
+    """Who looks: by name, or in their place a person who joined."""
+    who: Who | None = call.who()
+    if who is None:
+        from projections.mail_pages import PEOPLE, addressees
+
+        name = next(iter(addressees(call.store.views.connection, "", PEOPLE)), "")
+        return Viewer(name, f" --as {name}" if name else " --as NAME")
+    return Viewer(who.name, f" --as {who.name}" if who.why == "--as" else "")
+
+
+def _is_person(call: Call, name: str) -> bool:
+    agent = call.store.log.state(f"agent/{name}") if name else None
+    return bool(agent and agent.person)
+
+
+def _lost(call: Call, now: int) -> list[Item]:
+    from cli.reaping import judge_all
+    from domain.event import format_time
+
+    return [
+        Item(
+            "lost",
+            format_time(now - judged.silence * 1_000_000),
+            judged.held.task,
+            judged.held.holder,
+            judged.why,
+            judged.held.title,
+        )
+        for judged in judge_all(call, WORKING_MOST)
+        if judged.verdict == "lost"
+    ]
+
+
+def _record(item: Item, viewer: Viewer, now: int, *, may_approve: bool) -> dict[str, Any]:
+    commands = [
+        shlex.join(words) + viewer.suffix for words in _commands(item, viewer, may_approve=may_approve)
+    ]
+    return {
+        "kind": item.kind,
+        "id": item.subject,
+        "since": item.since,
+        "age": max(0, (now - parse_time(item.since)) // 1_000_000),
+        "who": item.who,
+        "title": item.title,
+        "text": item.text,
+        "submission": item.submission,
+        "command": commands[0],
+        "commands": commands,
+    }
+
+
+def _commands(item: Item, viewer: Viewer, *, may_approve: bool) -> list[list[str]]:
+    """What the viewer may do about it, the likely first; where someone else must act, how to look at it."""
+    name = item.subject
+    mine = viewer.name not in item.closed and item.open in ("", viewer.name)
+    match item.kind:
+        case "review" if mine and may_approve:
+            commands = [["approve", name], ["reject", name, "--reason", "…"], ["show", name]]
+        case "merge":
+            commands = [["merge", name], ["show", name]]
+        case "failed":
+            commands = [["retry", name], ["cancel", name], ["show", name]]
+        case "question" if mine:
+            commands = [["answer", name, "…"], ["read", name]]
+        case "ack" if mine:
+            commands = [["ack", name], ["read", name]]
+        case "lost":
+            commands = [["reap"], ["show", name]]
+        case "question" | "ack":
+            commands = [["read", name]]
+        case _:
+            commands = [["show", name]]
+    return [["crewlog", *words] for words in commands]
+
+
+def sentence(row: dict[str, Any]) -> str:
+    """`ada handed in`: what happened, for people."""
+    return WORDS[row["kind"]][0].format(who=row["who"])
+
+
+def summary(rows: list[dict[str, Any]]) -> str:
+    """`4 need you: 2 reviews, 1 questions, 1 lost agents`."""
+    if not rows:
+        return "nothing needs you"
+    kinds = [row["kind"] for row in rows]
+    parts = [f"{kinds.count(kind)} {words}" for kind, (_, words) in WORDS.items() if kind in kinds]
+    return f"{len(rows)} need{'s' if len(rows) == 1 else ''} you: {', '.join(parts)}"

@@ -1,0 +1,156 @@
+"""`search`: find words in all that was written."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.arguments import LimitOption, UtcOption
+from cli.call import Call
+from cli.completion import complete_name, complete_task
+from cli.grammar import command
+from cli.moments import moment
+from cli.output import Answer, Columns
+from cli.progress import progress
+from cli.style import BOLD, DIM, Style
+from cli.text import safe_line
+from domain.names import check_name
+from domain.refusals import Refusal
+from domain.registry import EVENT_TYPES
+
+if TYPE_CHECKING:
+    from projections.search import Found, Hit, Wanted
+
+
+@command(
+    "search",
+    'crewlog search login page\ncrewlog search foo-bar --type task --since 2d\ncrewlog search "gre*"',
+)
+def search(
+    call: Call,
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="WORDS...", help="All must occur; gre* is a beginning.", show_default=False),
+    ],
+    type_: Annotated[
+        str,
+        typer.Option("--type", metavar="TYPE", help="task.noted, or all of task, mail …", show_default=False),
+    ] = "",
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="NAME", help="Who wrote it.", autocompletion=complete_name, show_default=False
+        ),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task",
+            metavar="TASK",
+            help="About this task.",
+            autocompletion=complete_task,
+            show_default=False,
+        ),
+    ] = None,
+    since: Annotated[
+        str, typer.Option("--since", metavar="WHEN", help="2h, 3d, or a date.", show_default=False)
+    ] = "",
+    newest: Annotated[
+        bool, typer.Option("--newest", help="Newest first, not best first.", show_default=False)
+    ] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="WORDS is an FTS5 expression: foo OR bar.", show_default=False)
+    ] = False,
+    limit: LimitOption = 20,
+    utc: UtcOption = False,
+) -> None:
+    """Find words in titles, bodies, notes, messages, evidence and reasons, also in large ones. Best hits first.
+
+    Words are taken as typed: foo-bar finds these two side by side, and quotes need no care. English endings do not
+    matter, nor do accents. The first search of a store reads all of it; later ones only what is new.
+    """
+    from projections.search import Wanted, open_index, quoted
+    from projections.search import search as found_in
+
+    text = " ".join(words)
+    wanted = Wanted(
+        text if raw else quoted(text),
+        kind=_checked_type(type_),
+        sender=check_name(from_) if from_ is not None else "",
+        about=call.task(task) if task is not None else "",
+        since=moment(since, call.shell.clock()) if since else 0,
+        newest=newest,
+    )
+    log = call.store.log
+    with progress(call.shell, "indexing") as step:
+        found = None
+        if wanted.expression.strip():
+            with closing(open_index(call.store.folder, log, step)) as index:
+                found = index.ask(lambda connection: found_in(connection, log, wanted, limit))
+    call.answer(_answer(call, wanted, found, utc=utc))
+
+
+def _checked_type(text: str) -> str:
+    if text and text not in EVENT_TYPES and text not in {name.partition(".")[0] for name in EVENT_TYPES}:
+        hint = f"Types: {', '.join(EVENT_TYPES)}; or their first word."
+        raise Refusal("bad-value", f"there is no event type {text[:40]!r}", hint)
+    return text
+
+
+def _answer(call: Call, wanted: Wanted, found: Found | None, *, utc: bool) -> Answer:
+    from projections.search import RANKED
+
+    if found is None:
+        data: dict[str, Any] = {"hits": [], "more": 0, "ranked": True}
+        return Answer(data, [], remarks=["there is no word in that"])
+    style = call.style(utc=utc)
+    columns = Columns(style.room)
+    for hit in found.hits:
+        columns.add(*_cells(style, hit))
+    more = found.total - len(found.hits)
+    remarks: list[str] = [] if found.hits else ["nothing found"]
+    if more and not (call.options.json or call.options.quiet):
+        over = found.total > RANKED
+        remarks.append(f"{'over ' if over else ''}{more:,} more: --limit, or another word")
+        if over and not wanted.newest:
+            remarks.append(f"so many that the newest stand first; up to {RANKED:,} the best do")
+    data = {"hits": [_record(hit) for hit in found.hits], "more": more, "ranked": found.ranked}
+    return Answer(data, columns.lines(), [hit.event.id for hit in found.hits], remarks)
+
+
+def _parts(excerpt: str) -> list[str]:
+    """The excerpt taken apart: what matches stands at odd places."""
+    from projections.search import BEGIN, END
+
+    return excerpt.replace(END, BEGIN).split(BEGIN)
+
+
+def _cells(style: Style, hit: Hit) -> tuple[str, ...]:
+    event = hit.event
+    shown = [safe_line(part) for part in _parts(hit.excerpt)]
+    marked = [_marked(style, part) if place % 2 else part for place, part in enumerate(shown)]
+    when = style.paint(style.when(event.ts)[:16], DIM)
+    return when, event.subject, style.name(event.sender), safe_line(event.type), "".join(marked)
+
+
+def _marked(style: Style, part: str) -> str:
+    return style.paint(part, BOLD) if style.colour else f"[{part}]"
+
+
+def _record(hit: Hit) -> dict[str, Any]:
+    parts = _parts(hit.excerpt)
+    starts = [len("".join(parts[:place])) for place in range(len(parts))]
+    event = hit.event
+    return {
+        "event": event.id,
+        "position": hit.position,
+        "type": event.type,
+        "from": event.sender,
+        "to": event.to,
+        "about": event.subject,
+        "at": event.ts,
+        "excerpt": "".join(parts),
+        "matches": [[starts[place], starts[place] + len(parts[place])] for place in range(1, len(parts), 2)],
+    }

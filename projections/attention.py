@@ -1,0 +1,101 @@
+"""What waits for a person: work to judge, to bring in or to give up on, questions, acks. The oldest first."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from domain.blobs import preview
+from domain.event import format_time
+from domain.task import APPROVED, FAILED, IN_REVIEW, Approved, Failed, InReview, Task, load
+from projections.mail_pages import Row, unacked, unanswered
+
+# An ack that was asked for this many seconds ago is overdue.
+OVERDUE = 600
+
+
+class Item(NamedTuple):
+    """One thing that waits. `subject` is a task or a message; `who` is concerned beside the one who looks.
+
+    `kind` is review, merge, failed, question, ack or lost. `closed`: the names that may not act on it; `open`: the only
+    one that may, "" for any other.
+    """
+
+    kind: str
+    since: str
+    subject: str
+    who: str
+    text: str
+    title: str = ""
+    closed: tuple[str, ...] = ()
+    open: str = ""
+    submission: str | None = None
+
+
+def waiting(connection: sqlite3.Connection, now: int, limit: int) -> list[Item]:
+    """The things that wait, at most `limit` of each kind; `now` in microseconds."""
+    found = [
+        _of_task(task) for state in (IN_REVIEW, APPROVED, FAILED) for task in _tasks(connection, state, limit)
+    ]
+    found += map(_question, unanswered(connection, limit))
+    asked_before = format_time(now - OVERDUE * 1_000_000)
+    found += [_ack(row) for row in unacked(connection, limit) if row["at"] < asked_before]
+    return found
+
+
+def _tasks(connection: sqlite3.Connection, state: str, limit: int) -> Iterable[Task]:
+    statement = (
+        "SELECT data FROM tasks INDEXED BY tasks_by_state WHERE state = ? ORDER BY updated, id LIMIT ?"
+    )
+    return (load(row[0]) for row in connection.execute(statement, (state, limit)))
+
+
+def _of_task(task: Task) -> Item:
+    card = task.card
+    match task:
+        case InReview():
+            by = task.submission.by
+            closed = tuple(dict.fromkeys((*card.holders, by)))
+            said = preview(task.submission.evidence)
+            return Item(
+                "review",
+                task.submission.at,
+                card.id,
+                by,
+                said,
+                card.title,
+                closed,
+                submission=task.submission.id,
+            )
+        case Approved():
+            return Item("merge", task.approval.at, card.id, task.approval.by, "", card.title)
+        case Failed():
+            return Item("failed", task.end.at, card.id, task.end.by, preview(task.end.reason), card.title)
+        case _:
+            raise ValueError(task.state)
+
+
+def _question(row: Row) -> Item:
+    return Item("question", row["at"], row["id"], row["from"], preview(row["text"]), *_for(row))
+
+
+def _ack(row: Row) -> Item:
+    still = ", ".join(row["waiting"][:5])
+    title, closed, only = _for(row)
+    return Item(
+        "ack",
+        row["at"],
+        row["id"],
+        row["from"],
+        f"{preview(row['text'])} (not read by {still})",
+        title,
+        closed,
+        only,
+    )
+
+
+def _for(row: Row) -> tuple[str, tuple[str, ...], str]:
+    """Title, who may not answer it, who alone may: a message to a group is for anyone but its sender."""
+    group = str(row["to"]).startswith(("#", "*"))
+    return "", (row["from"],) if group else (), "" if group else row["to"]
