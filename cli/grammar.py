@@ -78,6 +78,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "Store and help": {
         "export": "cli.commands.export",
+        "import": "cli.commands.import_",
         "rebuild": "cli.commands.rebuild",
         "prune": "cli.commands.prune",
         "demo": "cli.commands.demo",

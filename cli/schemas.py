@@ -78,6 +78,7 @@ TASK_ROW = _object(
         "holder": MAYBE_TEXT,
         "labels": _list(TEXT),
         "updated": TIME,
+        "slug": MAYBE_TEXT,
     },
 )
 PARTS: Schema = {
@@ -89,7 +90,6 @@ PARTS: Schema = {
 TASK_FULL = _object(
     {
         **TASK_ROW["properties"],
-        "slug": MAYBE_TEXT,
         "body": LARGE,
         "claim": _maybe(ID),
         "claimed": _maybe(TIME),
@@ -115,6 +115,18 @@ TASK_FULL = _object(
         "conflicts": COUNT,
         "notes": COUNT,
         "progress": _maybe({"type": "object"}),
+        "source": _maybe(
+            _object(
+                {
+                    "system": TEXT,
+                    "id": TEXT,
+                    "status": TEXT,
+                    "by": TEXT,
+                    "assigned": TEXT,
+                    "imported": TIME,
+                }
+            )
+        ),
     },
 )
 PREVIOUS = _object(
@@ -393,6 +405,30 @@ ANSWERS: dict[str, Schema] = {
     "log": EVENT,
     "tail": EVENT,
     "export": _object({"path": TEXT, "written": COUNT, "events": COUNT}),
+    "import": _object(
+        {
+            "from": TEXT,
+            "path": TEXT,
+            "dry_run": FLAG,
+            "issues": COUNT,
+            "imported": COUNT,
+            "synced": COUNT,
+            "unchanged": COUNT,
+            "comments": COUNT,
+            "history": COUNT,
+            "labels": COUNT,
+            "dependencies": COUNT,
+            "outside": COUNT,
+            "left_out": COUNT,
+            "findings": _list(
+                _object(
+                    {"code": TEXT, "path": TEXT, "message": TEXT},
+                    {"hint": TEXT, "line": COUNT, "offset": COUNT, "id": TEXT},
+                )
+            ),
+            "more": COUNT,
+        }
+    ),
     "rebuild": _object(
         {
             "events": COUNT,

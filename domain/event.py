@@ -272,12 +272,16 @@ def is_id(value: object) -> bool:
     return isinstance(value, str) and len(value) == 64 and _HEX.issuperset(value)
 
 
-def _check_time(text: str, stated: str) -> None:
+def is_time(text: str) -> bool:
+    """True for a time as `format_time` writes it."""
     try:
-        exact = format_time(parse_time(text)) == text
+        return format_time(parse_time(text)) == text
     except ValueError:
-        exact = False
-    if not exact:
+        return False
+
+
+def _check_time(text: str, stated: str) -> None:
+    if not is_time(text):
         raise _corrupt("field 'ts' is not UTC with microseconds", id=stated)
 
 

@@ -14,7 +14,7 @@ import orjson
 from domain.event import Event, Json
 from domain.registry import PRIORITY_DEFAULT
 
-FOLD = 2
+FOLD = 3
 
 ASSIGNED, WORKING, IN_REVIEW, APPROVED = "ASSIGNED", "WORKING", "IN_REVIEW", "APPROVED"
 COMPLETED, CANCELLED, FAILED = "COMPLETED", "CANCELLED", "FAILED"
@@ -64,6 +64,7 @@ class Card:
     holders: tuple[str, ...]
     notes: int
     progress: Json | None
+    source: Json | None = None  # of an imported task: system, id, status, digest, … (`domain.imports`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +148,13 @@ class Approved:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """Accepted and in. Final."""
+    """Accepted and in. Final. Claim, submission and approval are None where it was completed in another tool."""
 
     state: ClassVar[str] = COMPLETED
     card: Card
-    claim: Claim
-    submission: Submission
-    approval: Approval
+    claim: Claim | None
+    submission: Submission | None
+    approval: Approval | None
     end: End
 
 
@@ -267,7 +268,27 @@ TRANSITIONS = (
     Transition("unlink", "task.unlinked", ANY, "the same", "", "take links off"),
     Transition("progress", "task.progressed", frozenset({WORKING}), "the same", "claim", "say how far it is"),
 )
-BY_EVENT = {row.event: row for row in TRANSITIONS}
+# What nobody types for one task: an import writes it for many.
+IMPORTS = (
+    Transition(
+        "import",
+        "task.imported",
+        frozenset(),
+        "the state that it has in its source",
+        "",
+        "take in an issue of another tool",
+    ),
+    Transition(
+        "import",
+        "task.synced",
+        ANY,
+        "the same; ASSIGNED and CANCELLED follow the source",
+        "attempt",
+        "take in what has changed in the source",
+    ),
+    Transition("import", "task.source-event", ANY, "the same", "", "keep what had happened in the source"),
+)
+BY_EVENT = {row.event: row for row in TRANSITIONS + IMPORTS}
 
 
 class IllegalEventError(Exception):
@@ -308,6 +329,10 @@ def evolve(task: Task | None, event: Event) -> Task:
         if task is not None:
             raise IllegalEventError(event.id)
         return Assigned(_new_card(event))
+    if event.type == "task.imported":
+        from domain import imports  # most stores hold no import, and need not load its fold
+
+        return imports.imported(task, event)
     row = BY_EVENT.get(event.type)
     if task is None or row is None or task.state not in row.states:
         raise IllegalEventError(event.id)
@@ -354,8 +379,12 @@ def _next(task: Task, event: Event) -> Task:  # noqa: C901 - one case an event
             return Assigned(replace(card, assignee=payload["assignee"]))
         case "task.edited", _:
             return replace(task, card=_edited(card, payload))
-        case "task.noted", _:
+        case "task.noted", _ if "digest" not in payload:
             return replace(task, card=replace(card, notes=card.notes + 1))
+        case "task.noted" | "task.synced" | "task.source-event", _:
+            from domain import imports
+
+            return imports.later(task, event)
         case "task.linked", _:
             return replace(task, card=_linked(card, event))
         case "task.unlinked", _:
@@ -466,6 +495,6 @@ def load(data: bytes) -> Task:
     for name in _TUPLES:
         card[name] = tuple(card[name])
     card["links"] = tuple(Link(*link) for link in card["links"])
-    parts = {name: _PARTS[name](**value) for name, value in document.items()}
+    parts = {name: _PARTS[name](**value) if value else None for name, value in document.items()}
     task: Task = kind(card=Card(**card), **parts)
     return task

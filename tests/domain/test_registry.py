@@ -10,6 +10,7 @@ from domain.names import is_name
 from domain.refusals import Refusal
 from domain.registry import (
     EVENT_TYPES,
+    IMPORT_TYPES,
     LABELS_LIMIT,
     LINKS_LIMIT,
     TASK_TYPES,
@@ -35,6 +36,7 @@ GOOD: dict[str, list[Any]] = {
     "labels": [[], ["bug"], ["x" * 64], [f"l{number}" for number in range(LABELS_LIMIT)]],
     "tasks": [[], ["t-abcdefgh"], ["t-abcdefgh"] * LINKS_LIMIT],
     "task": ["t-abcdefgh"],
+    "time": ["2025-11-03T05:58:07.295058Z"],
     "links": [[], [{"kind": "after", "to": "elsewhere#7"}], [LINK], [LINK] * LINKS_LIMIT],
 }
 BAD: dict[str, list[Any]] = {
@@ -47,6 +49,7 @@ BAD: dict[str, list[Any]] = {
     "object": [None, [], "x"],
     "labels": [None, "x", {}, [1], [""], ["x" * 65], ["x"] * (LABELS_LIMIT + 1)],
     "tasks": [None, "t-abcdefgh", [1], [""], ["../x"], ["fix-login"], ["t-abcdefgh"] * (LINKS_LIMIT + 1)],
+    "time": [1, None, "", "yesterday", "2025-11-03T05:58:07Z", "2025-11-03 05:58:07.295058Z"],
     "task": [1, None, "", "fix-login", "t-", "t-abcdefg", "../x"],
     "links": [
         *(None, {}, ["x"], [{}], [LINK] * (LINKS_LIMIT + 1)),
@@ -191,9 +194,9 @@ def test_a_stored_type_is_named_after_its_stream_and_what_happened(kind: EventTy
 
 
 def test_the_registry_and_the_task_machine_know_the_same_events() -> None:
-    assert {kind.name for kind in TASK_TYPES} == set(BY_EVENT)
+    assert {kind.name for kind in TASK_TYPES + IMPORT_TYPES} == set(BY_EVENT)
 
 
-@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.name) for kind in TASK_TYPES])
+@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.name) for kind in TASK_TYPES + IMPORT_TYPES])
 def test_the_registry_and_the_task_machine_agree_on_what_an_event_acts_on(kind: EventType) -> None:
     assert kind.on == ((BY_EVENT[kind.name].on,) if BY_EVENT[kind.name].on else ())

@@ -106,3 +106,9 @@ def take_messages_until_killed(connection: Connection, folder: str, name: str, p
             position = answer["position"]
             connection.send((answer["got"]["id"], position))
             crewlog(folder, "ack", answer["got"]["id"], "--as", name)
+
+
+def import_beads(connection: Connection, folder: str) -> None:
+    """Import the issues that lie in the folder; tell when that begins and what it came to."""
+    connection.send("begin")
+    connection.send(crewlog(folder, "import", "--from", "beads", ".", "--as", "zoe"))
