@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import append, cold, search, views
+from bench import append, cold, imports, search, views
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "append": append.main,
     "cold": cold.main,
+    "imports": imports.main,
     "views": views.main,
     "search": search.main,
 }

@@ -13,8 +13,8 @@ from domain.commands import Assign, Cancel, Edit, Import, Note, Start
 from domain.decide import decide
 from domain.draft import Draft
 from domain.event import LINE_LIMIT, Event, Json
-from domain.imports import origin
 from domain.importing import take_in
+from domain.imports import origin
 from domain.registry import BLOB_LIMIT
 from domain.task import IllegalEventError, Task
 from tests.support.streams import ADA, ZOE, Stream
