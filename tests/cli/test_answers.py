@@ -11,7 +11,7 @@ import pytest
 
 from cli.grammar import COMMON, MODULES, OTHER_WORDS, load
 from tests.cli.conftest import Crew, why
-from tests.support.sources import bead, write
+from tests.support.foreign import bead, write
 
 # This prints a document, not an answer.
 WITHOUT_ANSWER = {"schema"}

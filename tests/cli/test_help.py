@@ -15,7 +15,7 @@ import pytest
 from cli.grammar import GROUPS, MODULES
 from domain.refusals import CODES, EXIT_MEANINGS
 from domain.task import STATES, TRANSITIONS
-from export.importing import FINDINGS
+from export.foreign.importer import FINDINGS
 from tests.cli.conftest import Crew, why
 from tests.packaging.shell import inherited
 

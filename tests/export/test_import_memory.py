@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import crewlog
-from tests.support.sources import bead, write
+from tests.support.foreign import bead, write
 
 PROJECT = Path(__file__).resolve().parents[2]
 MEGABYTE = 1 << 20

@@ -14,10 +14,10 @@ from types import ModuleType
 from typing import BinaryIO
 
 from export.findings import Finding
-from export.sources.files import BYTE_ORDER_MARK, SYSTEMS, File, Line, lines, opened
-from export.sources.issue import Issue
-from export.sources.record import UnreadableError, glance, read
-from export.sources.rows import Place, Row
+from export.foreign.files import BYTE_ORDER_MARK, SYSTEMS, File, Line, lines, opened
+from export.foreign.issue import Issue
+from export.foreign.record import UnreadableError, glance, read
+from export.foreign.rows import Place, Row
 
 Step = Callable[[int, int], None] | None
 Tell = Callable[[Finding], None]

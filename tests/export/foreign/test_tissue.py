@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from domain.task import CANCELLED
-from tests.support.sources import dep, one, read_all, snapshot, write
+from tests.support.foreign import dep, one, read_all, snapshot, write
 
 
 def test_the_highest_rev_wins_wherever_it_stands_and_the_others_are_history(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from domain.event import check
 from tests.support.commands import crewlog, import_beads
+from tests.support.foreign import bead, write
 from tests.support.processes import Child
-from tests.support.sources import bead, write
 from tests.support.stores import SqliteStore, all_events, broken_links
 
 pytestmark = pytest.mark.faults

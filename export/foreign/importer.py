@@ -20,13 +20,13 @@ from domain.log import CHUNK, Log, Seen
 from domain.refusals import Exit, Refusal
 from domain.task import Task
 from export.findings import Finding
-from export.sources.issue import Issue
-from export.sources.people import People
-from export.sources.record import stored_size
-from export.sources.rows import Place
-from export.sources.staging import Staging, Step
-from export.sources.streams import Streams
-from export.sources.wanted import secret, wanted_import
+from export.foreign.issue import Issue
+from export.foreign.people import People
+from export.foreign.record import stored_size
+from export.foreign.rows import Place
+from export.foreign.staging import Staging, Step
+from export.foreign.streams import Streams
+from export.foreign.wanted import secret, wanted_import
 
 # What an import can have to say of a record; `docs/moving.md` explains each.
 FINDINGS = {

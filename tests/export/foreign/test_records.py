@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.event import canonical
-from export.sources.moments import moment
-from export.sources.people import People
-from export.sources.record import UnreadableError, inline, read, stored_size
+from export.foreign.moments import moment
+from export.foreign.people import People
+from export.foreign.record import UnreadableError, inline, read, stored_size
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from domain.commands import Import
 from domain.draft import Draft
 from domain.event import Json
 from domain.secrets import find_secret
-from export.sources.issue import Entry, Issue, link_kind, printed_id, slug
-from export.sources.people import People
-from export.sources.record import digest
+from export.foreign.issue import Entry, Issue, link_kind, printed_id, slug
+from export.foreign.people import People
+from export.foreign.record import digest
 
 
 def wanted_import(issue: Issue, actor: str, people: People, targets: Sequence[str]) -> Import:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from export.sources.record import Record
+from export.foreign.record import Record
 
 
 class Staged(NamedTuple):

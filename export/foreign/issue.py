@@ -19,9 +19,9 @@ from domain.registry import (
     TITLE_LIMIT,
 )
 from domain.task import ASSIGNED, CANCELLED, COMPLETED
-from export.sources.moments import moment
-from export.sources.record import Record, digest, inline, stored_size, text_of, well_formed
-from export.sources.rows import Row
+from export.foreign.moments import moment
+from export.foreign.record import Record, digest, inline, stored_size, text_of, well_formed
+from export.foreign.rows import Row
 
 HOLD = "hold"
 WORKED_ON = "was:in_progress"

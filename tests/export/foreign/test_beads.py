@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from domain.task import ASSIGNED, CANCELLED, COMPLETED
-from tests.support.sources import Fields, bead, needs, one, read_all, write
+from tests.support.foreign import Fields, bead, needs, one, read_all, write
 
 
 def test_an_issue_keeps_its_title_texts_priority_people_and_times(tmp_path: Path) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 
 from domain.event import Json
 from domain.task import ASSIGNED
-from export.sources import issue as shared
-from export.sources.issue import Dependency, Ending, Entry, Issue
-from export.sources.moments import moment
-from export.sources.record import UnreadableError, digest, identity, objects, text_of
-from export.sources.rows import Row, Staged
+from export.foreign import issue as shared
+from export.foreign.issue import Dependency, Ending, Entry, Issue
+from export.foreign.moments import moment
+from export.foreign.record import UnreadableError, digest, identity, objects, text_of
+from export.foreign.rows import Row, Staged
 
 SYSTEM = "tissue"
 ISSUES = ("issues.jsonl",)

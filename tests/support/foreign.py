@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from export.findings import Finding
-from export.sources import beads, tissue
-from export.sources.files import find
-from export.sources.issue import Issue
-from export.sources.staging import staging
+from export.foreign import beads, tissue
+from export.foreign.files import find
+from export.foreign.issue import Issue
+from export.foreign.staging import staging
 
 Fields = dict[str, Any]
 LIMIT = 10 * 1024 * 1024

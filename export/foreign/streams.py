@@ -8,8 +8,8 @@ from hashlib import sha256
 from domain.imports import comes_from
 from domain.log import Log
 from domain.names import task_id
-from export.sources.issue import foreign, printed_id
-from export.sources.staging import Staging
+from export.foreign.issue import foreign, printed_id
+from export.foreign.staging import Staging
 
 
 class Streams:

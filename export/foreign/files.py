@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import BinaryIO, NamedTuple
 
 from domain.refusals import Refusal
-from export.sources import beads, tissue
+from export.foreign import beads, tissue
 
 SYSTEMS: dict[str, ModuleType] = {"beads": beads, "tissue": tissue}
 

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple, cast
 
 from domain.event import Json
 from domain.task import ASSIGNED, CANCELLED
-from export.sources import issue as shared
-from export.sources.issue import Dependency, Ending, Entry, Issue, Remark
-from export.sources.moments import moment
-from export.sources.record import Record, UnreadableError, digest, identity, objects, text_of
-from export.sources.rows import Row, Staged
+from export.foreign import issue as shared
+from export.foreign.issue import Dependency, Ending, Entry, Issue, Remark
+from export.foreign.moments import moment
+from export.foreign.record import Record, UnreadableError, digest, identity, objects, text_of
+from export.foreign.rows import Row, Staged
 
 SYSTEM = "beads"
 ISSUES = ("issues.jsonl", "beads.jsonl")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Crew, Terminal, why
-from tests.support.sources import bead, dep, needs, snapshot, write
+from tests.support.foreign import bead, dep, needs, snapshot, write
 
 
 def beads(crew: Crew, *records: Any) -> Path:
