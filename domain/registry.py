@@ -77,6 +77,15 @@ _LINKS = Field(
     "links", "links", LINKS_LIMIT, "the tasks that it is bound to; a `to` that is no task id is not here"
 )
 
+_CARD = (
+    _TITLE._replace(required=True),
+    _BODY,
+    _PRIORITY._replace(required=True),
+    _ASSIGNEE._replace(required=True),
+    _LABELS,
+    _SLUG,
+)
+
 # What an import keeps of where something comes from. Nothing here is looked up in the source again.
 _BY = Field("by", "name", 64, "who, as a name of ours")
 _ACTOR = Field("actor", "line", ACTOR_LIMIT, "who, as the source writes it, where that is no name of ours")
@@ -107,12 +116,7 @@ TASK_TYPES = (
         "task",
         "A task was created.",
         (
-            _TITLE._replace(required=True),
-            _BODY,
-            _PRIORITY._replace(required=True),
-            _ASSIGNEE._replace(required=True),
-            _LABELS,
-            _SLUG,
+            *_CARD,
             Field("after", "tasks", LINKS_LIMIT, "tasks that must be COMPLETED before this one is ready"),
             Field("parent", "task", 10, "the task that it is a part of"),
         ),
@@ -284,12 +288,7 @@ IMPORT_TYPES = (
         "task",
         "An issue of another tool became a task, in the state that it had there. Nobody approved it here.",
         (
-            _TITLE._replace(required=True),
-            _BODY,
-            _PRIORITY._replace(required=True),
-            _ASSIGNEE._replace(required=True),
-            _LABELS,
-            _SLUG,
+            *_CARD,
             _LINKS,
             Field("state", "line", 16, "ASSIGNED, COMPLETED, CANCELLED or FAILED", required=True),
             Field("system", "line", SYSTEM_LIMIT, "the tool: beads, tissue", required=True),

@@ -84,7 +84,7 @@ def _answer(report: Report, about: dict[str, Any]) -> Answer:
     remarks = [_line(finding) for finding in report.findings[:SHOWN]]
     if report.told > SHOWN:
         remarks.append(f"… {report.told - SHOWN:,} more remarks; --json lists {len(findings):,} of them")
-    return Answer(data, lines, [], remarks, Exit.REFUSED if report.left_out else Exit.DONE)
+    return Answer(data, lines, report.tasks, remarks, Exit.REFUSED if report.left_out else Exit.DONE)
 
 
 def _line(finding: Finding) -> str:

@@ -51,10 +51,14 @@ _IMPORTED, _SYNCED, _COMMENT, _HISTORY = "task.imported", "task.synced", "task.n
 
 
 class Report:
-    """What an import came to: counts, and the first findings. `left_out` counts what is not in the log."""
+    """What an import came to: counts, the tasks that changed, and the first findings.
+
+    `left_out` counts what is not in the log.
+    """
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self.tasks: list[str] = []
         self.told = 0
         self.left_out = 0
         self._left_out: list[Finding] = []
@@ -215,6 +219,8 @@ class Importer:
 
     def _count(self, wanted: _Wanted, written: Sequence[Draft | Event]) -> None:
         self.report.count(written)
+        if written:
+            self.report.tasks.append(wanted.stream.removeprefix("task/"))
         for one in written:
             if one.payload.get("kept"):
                 message = f"{', '.join(one.payload['kept'])}: changed here as well, and kept as it is here"

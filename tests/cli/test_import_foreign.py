@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from export.foreign.importer import FINDINGS
 from tests.cli.conftest import Crew, Terminal, why
 from tests.support.foreign import bead, dep, needs, snapshot, write
 
@@ -116,6 +118,36 @@ def test_a_dependency_finds_its_issue_once_that_is_imported_too(crew: Crew) -> N
     assert take_in(crew)["outside"] == 0
 
     assert crew.do("show bd-1")["task"]["after"] == [crew.do("show bd-2")["task"]["id"]]
+
+
+def test_two_stores_that_import_one_file_have_the_same_tasks(crew: Crew) -> None:
+    other = Crew(crew.folder / "other")
+    other.folder.mkdir()
+    other.do("init --as bob")
+    beads(crew, *(bead(number, dependencies=[needs(number, number - 1)]) for number in range(1, 20)))
+
+    here = crew.run("import", "--from", "beads", ".beads", "--as", "zoe", "--quiet").out.split()
+    there = other.run("import", "--from", "beads", "../.beads", "--as", "bob", "--quiet").out.split()
+
+    assert len(here) == 19
+    assert here == there
+    tasks = [store.do("list --full --limit 99")["tasks"] for store in (crew, other)]
+    assert [[task["links"] for task in store] for store in tasks] == [
+        [task["links"] for task in tasks[0]]
+    ] * 2
+
+
+def test_a_link_to_what_is_not_here_can_be_taken_off(crew: Crew) -> None:
+    beads(crew, bead(1, dependencies=[needs(1, 9)]))
+    take_in(crew)
+    assert crew.do("ready")["tasks"] == []
+    assert "bd-9" in crew.run("ready", "--explain").out
+
+    crew.do("unlink bd-1 --after bd-9 --as zoe")
+
+    assert [row["slug"] for row in crew.do("ready")["tasks"]] == ["bd-1"]
+    take_in(crew)
+    assert crew.do("show bd-1")["task"]["after"] == []
 
 
 def test_a_bad_line_is_named_with_file_line_and_byte_and_the_rest_goes_on(crew: Crew) -> None:
@@ -240,3 +272,13 @@ def test_an_imported_task_is_worked_on_like_any_other(crew: Crew) -> None:
 
     assert crew.state("bd-1") == "COMPLETED"
     assert crew.do("rebuild")["same"]
+
+
+def test_every_finding_of_an_import_is_explained() -> None:
+    project = Path(__file__).resolve().parents[2]
+    code = "\n".join(path.read_text() for path in (project / "export" / "foreign").glob("*.py"))
+    page = (project / "docs" / "moving.md").read_text()
+
+    told = set(re.findall(r'(?:Remark|Finding|_finding)\(\s*"([a-z-]+)"', code))
+    assert told == set(FINDINGS)
+    assert {name for name in FINDINGS if f"`{name}`" not in page} == set()
