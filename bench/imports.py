@@ -73,9 +73,8 @@ def plain() -> float:
         log = open_log(folder)
         begin = time.perf_counter()
         with log.transaction() as transaction:
-            for count in range(EVENTS):
-                command = Spawn("ada", f"task {count}", 2)
-                transaction.append(None, "ada", lambda _, command=command: spawn(command))
+            for _ in range(EVENTS):
+                transaction.append(None, "ada", lambda _: spawn(Spawn("ada", "a task", 2)))
         seconds = (time.perf_counter() - begin) / EVENTS
         log.close()
         return seconds

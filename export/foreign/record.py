@@ -99,7 +99,7 @@ def _fit(value: Any, depth: int) -> tuple[Any, bool]:
     if depth == 0:
         return json.dumps(value), False
     if isinstance(value, list):
-        items = [_fit(item, depth - 1) for item in objects(value)]
+        items = [_fit(item, depth - 1) for item in cast("Sequence[Any]", value)]
         return [item for item, _ in items], all(same for _, same in items)
     members = [(_fit(name, 0), _fit(item, depth - 1)) for name, item in cast("Json", value).items()]
     fitted = {name: item for (name, _), (item, _) in members}
@@ -169,6 +169,6 @@ def identity(fields: Json, name: str) -> str:
     return value
 
 
-def objects(value: Any) -> Sequence[Any]:
+def objects(value: object) -> Sequence[Any]:
     """The members of a list; what is no list has none."""
-    return cast("list[Any]", value) if isinstance(value, list) else ()
+    return cast("Sequence[Any]", value) if isinstance(value, list) else ()
