@@ -54,8 +54,10 @@ def find(system: str, path: str, cwd: str) -> list[File]:
 
 
 def _main_file(rules: ModuleType, path: str, cwd: str) -> str:
-    places = (os.path.join(path, folder, name) for folder in rules.FOLDERS for name in rules.ISSUES)
-    return next((place for place in places if os.path.isfile(os.path.join(cwd, place))), "")
+    """The first file of issues that the folder has; an empty one only where there is no other."""
+    places = [os.path.join(path, folder, name) for folder in rules.FOLDERS for name in rules.ISSUES]
+    found = [place for place in places if os.path.isfile(os.path.join(cwd, place))]
+    return max(found, key=lambda place: os.path.getsize(os.path.join(cwd, place)) > 0, default="")
 
 
 @contextmanager

@@ -205,6 +205,13 @@ def test_a_record_that_looks_like_it_holds_a_key_is_left_out_until_it_is_allowed
     assert (allowed["imported"], allowed["synced"], allowed["comments"]) == (1, 1, 1)
 
 
+def test_an_empty_file_is_passed_over_for_one_that_holds_issues(crew: Crew) -> None:
+    beads(crew)
+    write(crew.folder / ".beads" / "beads.jsonl", [bead(1)])
+
+    assert crew.do("import --from beads . --as zoe")["path"] == "./.beads/beads.jsonl"
+
+
 def test_tissue_is_read_from_its_folder(crew: Crew) -> None:
     records = [
         snapshot(),
