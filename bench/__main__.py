@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import append, audit, cold, history, search, server, views, warm
+from bench import append, audit, cold, history, imports, search, server, views, warm
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "append": append.main,
     "cold": cold.main,
     "warm": warm.main,
     "server": server.main,
+    "imports": imports.main,
     "views": views.main,
     "history": history.main,
     "audit": audit.main,

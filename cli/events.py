@@ -35,12 +35,14 @@ def event_cells(style: Style, event: Event) -> tuple[str, ...]:
         who,
         kind,
         event.subject,
-        _said(event.payload),
+        _said(style, event.payload),
     )
 
 
-def _said(payload: dict[str, Any]) -> str:
+def _said(style: Style, payload: dict[str, Any]) -> str:
     texts = [preview(payload[name]) for name in _TEXTS if payload.get(name)]
+    if "digest" in payload:
+        texts.insert(0, _in_source(style, payload))
     if "percent" in payload:
         texts.insert(0, f"{payload['percent']}%")
     if payload.get("commit"):
@@ -49,3 +51,14 @@ def _said(payload: dict[str, Any]) -> str:
     if payload.get("forced"):
         texts.insert(0, "by force")
     return safe_line(" ".join(texts))[:160]
+
+
+def _in_source(style: Style, payload: dict[str, Any]) -> str:
+    """What an imported event was where it came from: `2026-02-26 17:19:55 mayor status_changed`."""
+    at = payload.get("at") or payload.get("created")
+    when = style.when(at) if at else ""
+    who = payload.get("actor") or payload.get("by") or ""
+    issue = f"{payload['system']} {payload['id']} ({payload['status']})" if "system" in payload else ""
+    changed = f"changed: {', '.join(payload['changed'])}" if "changed" in payload else ""
+    kept = f"(kept: {', '.join(payload['kept'])})" if payload.get("kept") else ""
+    return " ".join(part for part in (when, who, payload.get("kind", ""), issue, changed, kept) if part)

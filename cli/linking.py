@@ -87,7 +87,18 @@ def wanted_links(
         raise Refusal("usage", "which link?", "Example: crewlog link t-3k9f --blocks t-8hq2")
     name = call.task(task)
     found = [Wanted(call.task(text), AFTER, name) for text in blocks or ()]
-    return found + [Wanted(name, kind, call.task(text)) for kind, text in given]
+    return found + [Wanted(name, kind, _other_end(call, name, text)) for kind, text in given]
+
+
+def _other_end(call: Call, task: str, text: str) -> str:
+    """The task that is meant; or, of a link that an import made, the id of something that is not here."""
+    try:
+        return call.task(text)
+    except Refusal:
+        state = call.store.log.state(f"task/{task}")
+        if state and any(link.to == text for link in state.card.links):
+            return text
+        raise
 
 
 def each_link(call: Call, links: Sequence[Wanted], write: Callable[[Wanted], Written]) -> None:

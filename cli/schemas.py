@@ -78,6 +78,7 @@ TASK_ROW = _object(
         "holder": MAYBE_TEXT,
         "labels": _list(TEXT),
         "updated": TIME,
+        "slug": MAYBE_TEXT,
     },
 )
 CODE = _object(
@@ -93,7 +94,6 @@ PARTS: Schema = {
 TASK_FULL = _object(
     {
         **TASK_ROW["properties"],
-        "slug": MAYBE_TEXT,
         "body": LARGE,
         "claim": _maybe(ID),
         "claimed": _maybe(TIME),
@@ -160,6 +160,18 @@ TASK_FULL = _object(
         "conflicts": COUNT,
         "notes": COUNT,
         "progress": _maybe({"type": "object"}),
+        "source": _maybe(
+            _object(
+                {
+                    "system": TEXT,
+                    "id": TEXT,
+                    "status": TEXT,
+                    "by": TEXT,
+                    "assigned": TEXT,
+                    "imported": TIME,
+                }
+            )
+        ),
     },
     {
         "ahead": _object(
@@ -504,6 +516,31 @@ STATUS = _object(
     },
 )
 
+FOREIGN = _object(
+    {
+        "from": TEXT,
+        "path": TEXT,
+        "dry_run": FLAG,
+        "issues": COUNT,
+        "imported": COUNT,
+        "synced": COUNT,
+        "unchanged": COUNT,
+        "comments": COUNT,
+        "history": COUNT,
+        "labels": COUNT,
+        "dependencies": COUNT,
+        "outside": COUNT,
+        "left_out": COUNT,
+        "findings": _list(
+            _object(
+                {"code": TEXT, "path": TEXT, "message": TEXT},
+                {"hint": TEXT, "line": COUNT, "offset": COUNT, "id": TEXT},
+            )
+        ),
+        "more": COUNT,
+    }
+)
+
 ANSWERS: dict[str, Schema] = {
     "init": _object(
         {
@@ -620,7 +657,7 @@ ANSWERS: dict[str, Schema] = {
             "blobs": COUNT,
         }
     ),
-    "import": IMPORTED,
+    "import": {"anyOf": [IMPORTED, FOREIGN]},
     "sync": {
         "anyOf": [
             _object({**_CAME_IN, **_SYNCED, "state": TEXT}),

@@ -78,7 +78,7 @@ def rolled_up(parts: dict[str, int]) -> str:
 
 
 def _title(call: Call, style: Style, row: Row) -> str:
-    title = safe_line(row["title"])
+    title = safe_line(f"{row['slug']}: {row['title']}" if row.get("slug") else row["title"])
     labels = "".join(f" [{safe_line(label)}]" for label in row.get("labels", ()))
     parts = f" ({rolled_up(row['parts'])})" if row.get("parts") else ""
     return (title if call.options.full or style.room else cut(title, TITLE_WIDTH)) + labels + parts

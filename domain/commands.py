@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from domain.draft import Draft
 from domain.event import Event, Json
 from domain.task import Task, Text
 
@@ -216,6 +217,18 @@ class Resolve(NamedTuple):
     actor: str
     events: tuple[str, ...] = ()
     note: str = ""
+
+
+class Import(NamedTuple):
+    """Take in an issue of another tool, or what has changed of it since.
+
+    `payload` is that of `task.imported`, with as many labels and links as there are; `entries` are its comments and
+    its history, as drafts.
+    """
+
+    actor: str
+    payload: Json
+    entries: tuple[Draft, ...] = ()
 
 
 class Undo(NamedTuple):

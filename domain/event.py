@@ -297,13 +297,18 @@ def is_id(value: object) -> bool:
     return isinstance(value, str) and len(value) == 64 and _HEX.issuperset(value)
 
 
-def _check_time(text: str, stated: str) -> None:
+def is_time(text: str) -> bool:
+    """True for a time as `format_time` writes it."""
     marks = text[4:5] + text[7:8] + text[10:11] + text[13:14] + text[16:17] + text[19:20]
     try:
         parse_time(text)
     except ValueError:
-        marks = ""
-    if marks != "--T::." or not text[5:7].isdigit():  # datetime also reads weeks and commas
+        return False
+    return marks == "--T::." and text[5:7].isdigit()  # datetime also reads weeks and commas
+
+
+def _check_time(text: str, stated: str) -> None:
+    if not is_time(text):
         raise _corrupt("field 'ts' is not UTC with microseconds", id=stated)
 
 

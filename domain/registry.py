@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, cast
 
-from domain.event import Json, is_id
+from domain.event import Json, is_id, is_time
 from domain.names import LABEL_LIMIT, is_name, is_slug, is_task_id
 from domain.refusals import Refusal
 
@@ -28,6 +28,8 @@ PRIORITY_LAST = 9
 PRIORITY_DEFAULT = 2
 PREVIEW = 480
 _ARMOUR = "-----BEGIN SSH SIGNATURE-----\n"
+ACTOR_LIMIT = 200
+SYSTEM_LIMIT = 32
 _BREAKS = "\x7f\x85\u2028\u2029"  # what ends a line for some reader, beside the control characters below 32
 
 
@@ -88,6 +90,46 @@ _FORKED = (
     _BASE,
     Field("fork", "commit", 64, "the commit that the branch begins at; without it there is no branch"),
 )
+_TIME = Field("at", "time", 27, "when, in the source")
+_LABELS = Field("labels", "labels", LABELS_LIMIT, "words to filter by")
+_ADD_LABELS = Field("add_labels", "labels", LABELS_LIMIT, "labels that it has now")
+_REMOVE_LABELS = Field("remove_labels", "labels", LABELS_LIMIT, "labels that it has no more")
+_LINKS = Field(
+    "links", "links", LINKS_LIMIT, "the tasks that it is bound to; a `to` that is no task id is not here"
+)
+
+_CARD = (
+    _TITLE._replace(required=True),
+    _BODY,
+    _PRIORITY._replace(required=True),
+    _ASSIGNEE._replace(required=True),
+    _LABELS,
+    _SLUG,
+)
+
+# What an import keeps of where something comes from. Nothing here is looked up in the source again.
+_BY = Field("by", "name", 64, "who, as a name of ours")
+_ACTOR = Field("actor", "line", ACTOR_LIMIT, "who, as the source writes it, where that is no name of ours")
+_SOURCE = Field("source", "object", 1_000, "the rest of the source's record, verbatim")
+_RAW = Field(
+    "raw", "text", BLOB_LIMIT, "the whole line of the source, where `source` cannot hold it verbatim"
+)
+_DIGEST = Field("digest", "line", 64, "hash of what the source says, to see later whether it has changed")
+_ENTRY = (_TIME, _BY, _ACTOR, _SOURCE, _RAW, _DIGEST)
+_SOURCE_STATE = (
+    Field("created", "time", 27, "when it was made there"),
+    _BY._replace(meaning="who made it, as a name of ours"),
+    _ACTOR,
+    Field("status", "line", 64, "its status in the source"),
+    Field("assigned", "line", ACTOR_LIMIT, "the assignee as the source writes it"),
+    Field("updated", "time", 27, "when it was last changed there"),
+    Field("ended", "time", 27, "when it came to rest there"),
+    Field("ended_by", "line", ACTOR_LIMIT, "who brought it to rest, as the source writes it"),
+    _REASON,
+    _SOURCE,
+    _RAW,
+    _DIGEST._replace(required=True),
+)
 
 TASK_TYPES = (
     EventType(
@@ -95,12 +137,7 @@ TASK_TYPES = (
         "task",
         "A task was created.",
         (
-            _TITLE._replace(required=True),
-            _BODY,
-            _PRIORITY._replace(required=True),
-            _ASSIGNEE._replace(required=True),
-            Field("labels", "labels", LABELS_LIMIT, "words to filter by"),
-            _SLUG,
+            *_CARD,
             Field("after", "tasks", LINKS_LIMIT, "tasks that must be COMPLETED before this one is ready"),
             Field("parent", "task", 10, "the task that it is a part of"),
         ),
@@ -279,15 +316,15 @@ TASK_TYPES = (
             _BODY,
             _PRIORITY,
             _SLUG._replace(nullable=True),
-            Field("add_labels", "labels", LABELS_LIMIT, "labels that it has now"),
-            Field("remove_labels", "labels", LABELS_LIMIT, "labels that it has no more"),
+            _ADD_LABELS,
+            _REMOVE_LABELS,
         ),
     ),
     EventType(
         "task.noted",
         "task",
-        "Someone wrote something down about the task.",
-        (Field("text", "text", BLOB_LIMIT, "the note", required=True),),
+        "Someone wrote something down about the task; with `digest`, a comment that came along with an import.",
+        (Field("text", "text", BLOB_LIMIT, "the note", required=True), *_ENTRY),
     ),
     EventType(
         "task.linked",
@@ -328,6 +365,53 @@ TASK_TYPES = (
         (
             Field("conflicts", "events", CONFLICTS_LIMIT, "the events that are settled", required=True),
             Field("note", "text", BLOB_LIMIT, "how"),
+        ),
+    ),
+)
+
+IMPORT_TYPES = (
+    EventType(
+        "task.imported",
+        "task",
+        "An issue of another tool became a task, in the state that it had there. Nobody approved it here.",
+        (
+            *_CARD,
+            _LINKS,
+            Field("state", "line", 16, "ASSIGNED, COMPLETED, CANCELLED or FAILED", required=True),
+            Field("system", "line", SYSTEM_LIMIT, "the tool: beads, tissue", required=True),
+            Field("id", "line", LINE_TEXT_LIMIT, "its id there", required=True),
+            *_SOURCE_STATE,
+        ),
+    ),
+    EventType(
+        "task.synced",
+        "task",
+        "The issue had changed in its source: absent fields had not, or were kept as they are here (`kept`).",
+        (
+            Field("changed", "labels", LABELS_LIMIT, "what the source had changed", required=True),
+            Field("kept", "labels", LABELS_LIMIT, "of that, what had been changed here, too, and stays"),
+            Field("seen", "object", 8, "a hash of the source's value for each field that was kept"),
+            _TITLE,
+            _BODY,
+            _PRIORITY,
+            _ASSIGNEE,
+            Field("state", "line", 16, "the state that follows from its new status"),
+            _ADD_LABELS,
+            _REMOVE_LABELS,
+            _LINKS._replace(name="add_links", meaning="links that it has now"),
+            _LINKS._replace(name="remove_links", meaning="links that it has no more"),
+            *_SOURCE_STATE,
+        ),
+        ("attempt",),
+    ),
+    EventType(
+        "task.source-event",
+        "task",
+        "Something that had happened to the issue in its source: history, which changes nothing here.",
+        (
+            Field("kind", "line", 64, "what, in the source's word", required=True),
+            Field("text", "text", BLOB_LIMIT, "what it came to"),
+            *_ENTRY,
         ),
     ),
 )
@@ -448,7 +532,7 @@ def _with_common_fields(kind: EventType) -> EventType:
 
 EVENT_TYPES = {
     kind.name: _with_common_fields(kind)
-    for kind in TASK_TYPES + AGENT_TYPES + MAIL_TYPES + LOG_TYPES + PULSE_TYPES
+    for kind in TASK_TYPES + IMPORT_TYPES + AGENT_TYPES + MAIL_TYPES + LOG_TYPES + PULSE_TYPES
 }
 
 
@@ -503,6 +587,8 @@ def _text_problem(field: Field, value: str) -> str:
         return "" if is_name(value) else "must be a name"
     if field.kind == "task":
         return "" if is_task_id(value) else "must be a task id"
+    if field.kind == "time":
+        return "" if is_time(value) else "must be a time in UTC with microseconds"
     if field.kind == "slug":
         return "" if is_slug(value) else "must be a slug"
     if field.kind == "commit":

@@ -14,7 +14,7 @@ import orjson
 from domain.event import Event, IllegalEventError, Json
 from domain.registry import PRIORITY_DEFAULT
 
-FOLD = 4
+FOLD = 5
 
 ASSIGNED, WORKING, IN_REVIEW, APPROVED = "ASSIGNED", "WORKING", "IN_REVIEW", "APPROVED"
 MERGING, COMPLETED, CANCELLED, FAILED = "MERGING", "COMPLETED", "CANCELLED", "FAILED"
@@ -73,6 +73,7 @@ class Card:
     notes: int
     progress: Json | None
     conflicts: tuple[str, ...] = ()
+    source: Json | None = None  # of an imported task: system, id, status, digest, … (`domain.imports`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +213,13 @@ class Merging:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """Accepted and in. Final."""
+    """Accepted and in. Final. Claim, submission and approval are None where it was completed in another tool."""
 
     state: ClassVar[str] = COMPLETED
     card: Card
-    claim: Claim
-    submission: Submission
-    approval: Approval
+    claim: Claim | None
+    submission: Submission | None
+    approval: Approval | None
     end: End
 
 
@@ -359,7 +360,27 @@ TRANSITIONS = (
     Transition("progress", "task.progressed", frozenset({WORKING}), "the same", "claim", "say how far it is"),
     Transition("resolve", "task.resolved", ANY, "the same", "", "say that conflicts were dealt with"),
 )
-BY_EVENT = {row.event: row for row in TRANSITIONS}
+# What nobody types for one task: an import writes it for many.
+IMPORTS = (
+    Transition(
+        "import",
+        "task.imported",
+        frozenset(),
+        "the state that it has in its source",
+        "",
+        "take in an issue of another tool",
+    ),
+    Transition(
+        "import",
+        "task.synced",
+        ANY,
+        "the same; ASSIGNED and CANCELLED follow the source",
+        "attempt",
+        "take in what has changed in the source",
+    ),
+    Transition("import", "task.source-event", ANY, "the same", "", "keep what had happened in the source"),
+)
+BY_EVENT = {row.event: row for row in TRANSITIONS + IMPORTS}
 
 
 def linked(card: Card, kind: str) -> list[str]:
@@ -424,6 +445,10 @@ def evolve(task: Task | None, event: Event) -> Task:
         if task is not None:
             raise IllegalEventError(event.id)
         return Assigned(_new_card(event))
+    if event.type == "task.imported":
+        from domain import imports  # most stores hold no import, and need not load its fold
+
+        return imports.imported(task, event)
     row = BY_EVENT.get(event.type)
     if task is None or row is None or task.state not in row.states:
         raise IllegalEventError(event.id)
@@ -476,13 +501,17 @@ def _next(task: Task, event: Event) -> Task:  # noqa: C901 - one case an event
             return Assigned(replace(card, assignee=payload["assignee"]))
         case "task.edited", _:
             return replace(task, card=_edited(card, payload))
-        case "task.noted", _:
+        case "task.noted", _ if "digest" not in payload:
             return replace(task, card=replace(card, notes=card.notes + 1))
         case "task.cleaned", _:
             return replace(task, card=card)
         case "task.resolved", _:
             left = tuple(event_id for event_id in card.conflicts if event_id not in payload["conflicts"])
             return replace(task, card=replace(card, conflicts=left))
+        case "task.noted" | "task.synced" | "task.source-event", _:
+            from domain import imports
+
+            return imports.later(task, event)
         case "task.linked", _:
             return replace(task, card=_linked(card, event))
         case "task.unlinked", _:

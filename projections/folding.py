@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from domain import agent, task
 from domain.event import stated_id
-from projections import agents, mail, notices, tasks
+from projections import agents, mail, notices, sources, tasks
 from projections.handler import Context, Handler, Table, ViewSet
 
 if TYPE_CHECKING:
     from domain.log import Log, Stored
 
-VIEWS = (tasks.VIEW, agents.VIEW, notices.VIEW, mail.VIEW)
+VIEWS = (tasks.VIEW, agents.VIEW, notices.VIEW, mail.VIEW, sources.VIEW)
 
 # Raise LAYOUT whenever a table, or what a handler makes of the same events, changes: older files are then rebuilt.
-LAYOUT = 8
+LAYOUT = 9
 VERSION = LAYOUT * 1_000_000 + task.FOLD * 1_000 + agent.FOLD
 MAIN = ViewSet(VIEWS, VERSION)
 

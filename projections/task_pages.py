@@ -21,7 +21,7 @@ from domain.task import STATES
 Row = dict[str, Any]
 Key = tuple[int, str, str]
 
-_COLUMNS = "t.id, t.title, t.state, t.priority, t.assignee, t.holder, t.labels, t.updated, t.created"
+_COLUMNS = "t.id, t.title, t.state, t.priority, t.assignee, t.holder, t.labels, t.updated, t.slug, t.created"
 
 
 class TaskFilter(NamedTuple):

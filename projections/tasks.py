@@ -30,6 +30,7 @@ from domain.task import (
     claim_of,
     linked,
 )
+from projections import sources
 from projections.task_pages import Page, TaskFilter, candidates, page, ready
 from projections.task_rows import HOLD, VIEW
 
@@ -48,6 +49,7 @@ __all__ = [
     "ready",
     "ready_count",
     "resolve",
+    "slugs",
     "why_not_ready",
 ]
 
@@ -69,6 +71,7 @@ def resolve(connection: sqlite3.Connection, text: str) -> str:
     found = _by_slug(connection, text)
     if not found or text.startswith(TASK_PREFIX):
         found = found + [row for row in _by_prefix(connection, text) if row not in found]
+    found = found or _by_source(connection, text)
     if len(found) == 1:
         return str(found[0]["id"])
     raise _ambiguous(text, found) if found else _not_found(text)
@@ -90,6 +93,12 @@ def _by_prefix(connection: sqlite3.Connection, text: str) -> list[Row]:
     prefix = TASK_PREFIX + digits
     statement = f"{_CANDIDATE} WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
     return _rows(connection, statement, (prefix, prefix + "{", CANDIDATE_LIMIT + 1))
+
+
+def _by_source(connection: sqlite3.Connection, text: str) -> list[Row]:
+    """The task that an issue of another tool became whose id is no slug."""
+    tasks = sources.find(connection, text, CANDIDATE_LIMIT + 1)
+    return [row for task in tasks for row in _rows(connection, f"{_CANDIDATE} WHERE id = ?", (task,))]
 
 
 def _rows(connection: sqlite3.Connection, statement: str, params: Sequence[Any]) -> list[Row]:
@@ -160,6 +169,7 @@ def full(connection: sqlite3.Connection, task_id: str) -> Row:
         "conflicts": len(card.conflicts),
         "notes": card.notes,
         "progress": card.progress,
+        "source": _source(card),
     }
 
 
@@ -172,6 +182,20 @@ def _code(task: Task, submission: Json | None) -> Row:
         "base": handed_in.get("base") or (claim.base if claim else None),
         "commit": (submission or {}).get("commit"),
     }
+
+
+def _source(card: Card) -> Json | None:
+    names = ("system", "id", "status", "by", "assigned", "imported")
+    return {name: card.source.get(name, "") for name in names} if card.source else None
+
+
+def slugs(connection: sqlite3.Connection, tasks: Sequence[str]) -> dict[str, str]:
+    """The slugs of those of the tasks that have one."""
+    statement = (
+        "SELECT tasks.id, tasks.slug FROM json_each(?) wanted CROSS JOIN tasks ON tasks.id = wanted.value"
+        " WHERE tasks.slug IS NOT NULL"
+    )
+    return dict(connection.execute(statement, (orjson.dumps([*tasks]).decode(),)))
 
 
 def _end(parts: Json) -> Json | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 import orjson
@@ -19,7 +20,7 @@ from cli.text import safe, safe_line
 from cli.writes import next_lines, short
 from domain.blobs import digest_of, preview
 from domain.refusals import Refusal
-from domain.task import Task, claim_of, handed_in
+from domain.task import AFTER, CANCELLED, COMPLETED, PARENT, RELATES, Task, claim_of, handed_in
 
 EVENTS = 10
 BODY_LINES = 30
@@ -44,7 +45,7 @@ def show(call: Call, task: TaskArg = None, utc: UtcOption = False) -> None:
     shown, records = unfolded(call, shown), unfolded(call, records)
     data = {"task": shown, "events": records}
     style = call.style(utc=utc)
-    lines = [*_head(style, shown), *_body(call, shown["body"])]
+    lines = [*_head(style, shown, partial(_named, call)), *_body(call, shown["body"])]
     who = call.who()
     latest = events if call.options.full else events[-EVENTS:]
     count = f"{len(events)} event{'s' if len(events) > 1 else ''}"
@@ -57,22 +58,24 @@ def show(call: Call, task: TaskArg = None, utc: UtcOption = False) -> None:
     call.answer(Answer(data, lines, [name]))
 
 
-def _head(style: Style, shown: dict[str, Any]) -> list[str]:
+def _head(style: Style, shown: dict[str, Any], named: Callable[[Sequence[str]], str]) -> list[str]:
     lines = [
         f"{shown['id']}  {style.state(shown['state'])}  p{shown['priority']}  {safe_line(shown['title'])}"
     ]
     facts = {
         "slug": shown["slug"],
-        "for": shown["assignee"] or "anyone",
+        "source": _source(style, shown),
+        "for": _assignee(shown),
         "held by": f"{shown['holder']}, claim {short(shown['claim'])}" if shown["claim"] else None,
-        "labels": " ".join(shown["labels"]),
-        "part of": shown["parent"],
+        "labels": " ".join(f'"{label}"' if " " in label else label for label in shown["labels"]),
+        "part of": named([shown["parent"]] if shown["parent"] else []),
         "parts": rolled_up(shown["parts"]),
-        "after": " ".join(shown["after"]),
-        "waits for": " ".join(shown["blocked_by"]),
-        "blocks": " ".join(shown["blocks"]),
-        "relates to": " ".join(shown["relates"]),
-        "spawned": f"{style.when(shown['created'])} by {shown['spawner']}",
+        "after": named(shown["after"]),
+        "waits for": named(shown["blocked_by"]) if shown["state"] not in (COMPLETED, CANCELLED) else None,
+        "blocks": named(shown["blocks"]),
+        "relates to": named(shown["relates"]),
+        "links": _other_links(shown, named),
+        "spawned": None if shown["source"] else f"{style.when(shown['created'])} by {shown['spawner']}",
         "attempt": str(shown["attempts"]) if shown["attempts"] > 1 else None,
         "progress": _progress(style, shown["progress"]),
         "code": code_line(shown),
@@ -80,7 +83,7 @@ def _head(style: Style, shown: dict[str, Any]) -> list[str]:
         "check": _check(shown["submission"]),
         "approved": _approved(shown["approval"]),
         "setback": preview(shown["setback"]["reason"]) if shown["setback"] else None,
-        "ended": _end(shown["end"]),
+        "ended": _end(style, shown["end"], timed=shown["source"] is not None),
     }
     return lines + [f"  {name:<10}{safe_line(str(value))}" for name, value in facts.items() if value]
 
@@ -131,6 +134,38 @@ def _approved(approval: dict[str, Any] | None) -> str | None:
     return f"by {approval['by']}, {'signed' if approval['signed'] else 'not signed'}" if approval else None
 
 
+def _named(call: Call, tasks: Sequence[str]) -> str:
+    """The tasks, each with the slug that people know it by."""
+    from projections.tasks import slugs
+
+    known = slugs(call.store.views.connection, tasks) if tasks else {}
+    return " ".join(f"{task} ({known[task]})" if task in known else task for task in tasks)
+
+
+def _source(style: Style, shown: dict[str, Any]) -> str | None:
+    """`beads bd-dgp, closed; made 2026-02-28T03:42:10Z by mayor` for a task that began in another tool."""
+    source = shown["source"]
+    if not source:
+        return None
+    by = f" by {source['by']}" if source["by"] else ""
+    made = f"made {style.when(shown['created'])}{by}, changed {style.when(shown['updated'])}"
+    taken = f"imported {style.when(source['imported'])} by {shown['spawner']}"
+    return f"{source['system']} {source['id']}, {source['status']}; {made}; {taken}"
+
+
+def _assignee(shown: dict[str, Any]) -> str:
+    """For whom it is, and what its source calls them where that is no name of ours."""
+    assignee = shown["assignee"] or "anyone"
+    original = shown["source"]["assigned"] if shown["source"] else ""
+    return f"{assignee}, in the source {original}" if original and original != assignee else assignee
+
+
+def _other_links(shown: dict[str, Any], named: Callable[[Sequence[str]], str]) -> str:
+    """Links of a source for which there is no word of ours: `tracks bd-1`."""
+    others = [link for link in shown["links"] if link["kind"] not in (AFTER, PARENT, RELATES)]
+    return ", ".join(f"{link['kind']} {named([link['to']])}" for link in others)
+
+
 def _progress(style: Style, progress: dict[str, Any] | None) -> str | None:
     if not progress:
         return None
@@ -139,9 +174,13 @@ def _progress(style: Style, progress: dict[str, Any] | None) -> str | None:
     return " ".join(part for part in said if part)
 
 
-def _end(end: dict[str, Any] | None) -> str | None:
-    reason = preview(end["reason"]) if end else ""
-    return f"by {end['by']}{f': {reason}' if reason else ''}" if end else None
+def _end(style: Style, end: dict[str, Any] | None, *, timed: bool) -> str | None:
+    """Who ended it and why; with the time where that is not the time of an event."""
+    if not end:
+        return None
+    said = ((style.when(end["at"]), timed), (f"by {end['by']}", bool(end["by"])))
+    reason = preview(end["reason"])
+    return " ".join(text for text, wanted in said if wanted) + (f": {reason}" if reason else "")
 
 
 def _body(call: Call, body: str | dict[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ import pytest
 from cli.grammar import COMMON, MODULES, OTHER_WORDS, load
 from tests.cli.conftest import Crew, why
 from tests.cli.repositories import commit, repository
+from tests.support.foreign import bead, write
 
 # This prints a document, not an answer.
 WITHOUT_ANSWER = {"schema"}
@@ -46,6 +47,9 @@ def scenario(crew: Crew) -> Iterator[str]:
     yield f"cancel {long} {one} nope --as zoe"  # partly refused
     yield from mail(crew, one)
     yield from look()
+    write(crew.folder / "issues.jsonl", [bead(1, labels=["a"]), "no record"])
+    yield "import --from beads . --as zoe"  # partly left out
+    yield "show bd-1"
     yield from keep()
 
 

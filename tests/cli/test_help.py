@@ -17,6 +17,7 @@ from domain.agent import LOST_INTERVALS
 from domain.refusals import CODES, EXIT_MEANINGS
 from domain.task import STATES, TRANSITIONS
 from export.findings import FINDINGS
+from export.foreign.importer import REMARKS
 from tests.cli.conftest import Crew, why
 from tests.packaging.shell import inherited
 
@@ -131,7 +132,7 @@ def test_every_code_of_a_finding_is_in_the_table_and_every_code_in_the_table_is_
     )
     found = dict(codes_in_the_code("finding"))
 
-    assert {code: where for code, where in found.items() if code not in FINDINGS} == {}
+    assert {code: where for code, where in found.items() if code not in {*FINDINGS, *REMARKS}} == {}
     assert {code for code in FINDINGS if f'"{code}"' not in source} == set()
 
 

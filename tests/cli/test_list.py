@@ -62,6 +62,7 @@ def test_a_row_says_what_one_needs_at_a_glance(crew: Crew, busy: dict[str, str])
         "assignee": None,
         "holder": "ada",
         "labels": [],
+        "slug": None,
     }
     assert updated.endswith("Z")
     lines = crew.run("list").out.splitlines()

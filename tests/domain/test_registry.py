@@ -11,6 +11,7 @@ from domain.refusals import Refusal
 from domain.registry import (
     CONFLICTS_LIMIT,
     EVENT_TYPES,
+    IMPORT_TYPES,
     LABELS_LIMIT,
     LINKS_LIMIT,
     PATH_LIMIT,
@@ -42,6 +43,7 @@ GOOD: dict[str, list[Any]] = {
     "paths": [[], ["src/größe x.py"], ["x" * PATH_LIMIT], ["x"] * PATHS_LIMIT],
     "events": [["a" * 64], ["a" * 64] * CONFLICTS_LIMIT],
     "task": ["t-abcdefgh"],
+    "time": ["2025-11-03T05:58:07.295058Z"],
     "links": [[], [{"kind": "after", "to": "elsewhere#7"}], [LINK], [LINK] * LINKS_LIMIT],
 }
 BAD: dict[str, list[Any]] = {
@@ -65,6 +67,7 @@ BAD: dict[str, list[Any]] = {
         "-----BEGIN SSH SIGNATURE-----\n" + "x" * 3_000,
     ],
     "tasks": [None, "t-abcdefgh", [1], [""], ["../x"], ["fix-login"], ["t-abcdefgh"] * (LINKS_LIMIT + 1)],
+    "time": [1, None, "", "yesterday", "2025-11-03T05:58:07Z", "2025-11-03 05:58:07.295058Z"],
     "task": [1, None, "", "fix-login", "t-", "t-abcdefg", "../x"],
     "links": [
         *(None, {}, ["x"], [{}], [LINK] * (LINKS_LIMIT + 1)),
@@ -209,10 +212,10 @@ def test_a_stored_type_is_named_after_its_stream_and_what_happened(kind: EventTy
 
 
 def test_the_registry_and_the_task_machine_know_the_same_events() -> None:
-    assert {kind.name for kind in TASK_TYPES} == set(BY_EVENT)
+    assert {kind.name for kind in TASK_TYPES + IMPORT_TYPES} == set(BY_EVENT)
 
 
-@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.name) for kind in TASK_TYPES])
+@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.name) for kind in TASK_TYPES + IMPORT_TYPES])
 def test_the_registry_and_the_task_machine_agree_on_what_an_event_acts_on(kind: EventType) -> None:
     on, _, while_merging = BY_EVENT[kind.name].on.partition(", or ")
     assert kind.on == ((on,) if on else ())

@@ -130,7 +130,8 @@ def test_rows_of_a_list_have_the_public_shape(log: Log, views: Views) -> None:
     page = tasks.page(views.connection, TaskFilter(), 10)
     assert (page.more, page.cursor) == (0, "")
     row = page.rows[0]
-    assert list(row) == ["id", "title", "state", "priority", "assignee", "holder", "labels", "updated"]
+    names = ["id", "title", "state", "priority", "assignee", "holder", "labels", "updated", "slug"]
+    assert list(row) == names
     assert (row["id"], row["labels"], row["assignee"]) == (task_id, ["type:bug", "hold"], None)
 
 

@@ -121,3 +121,9 @@ def import_until_killed(connection: Connection, folder: str, source: str) -> Non
     connection.send("at work")
     while True:
         crewlog(folder, "import", source)
+
+
+def import_beads(connection: Connection, folder: str) -> None:
+    """Import the issues that lie in the folder; tell when that begins and what it came to."""
+    connection.send("begin")
+    connection.send(crewlog(folder, "import", "--from", "beads", ".", "--as", "zoe"))
