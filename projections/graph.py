@@ -38,9 +38,9 @@ def _bound_to(connection: sqlite3.Connection, tasks: list[str], kind: str) -> li
     """(task, other) for every link of this kind that these tasks have."""
     statement = (
         "SELECT links.task, links.other FROM json_each(?) wanted"
-        " CROSS JOIN links ON links.task = wanted.value AND links.kind = ? ORDER BY links.task, links.other"
+        " CROSS JOIN links ON links.task = wanted.value AND links.kind = ?"
     )
-    return connection.execute(statement, (orjson.dumps(tasks).decode(), kind)).fetchall()
+    return sorted(connection.execute(statement, (orjson.dumps(tasks).decode(), kind)))
 
 
 def around(connection: sqlite3.Connection, task: str, limit: int) -> list[str]:
@@ -61,10 +61,10 @@ def _above(connection: sqlite3.Connection, tasks: list[str]) -> list[str]:
 
 def _below(connection: sqlite3.Connection, tasks: list[str]) -> list[str]:
     statement = (
-        "SELECT DISTINCT links.task FROM json_each(?) wanted CROSS JOIN links"
-        " ON links.other = wanted.value AND links.kind IN ('after', 'parent') ORDER BY links.task"
+        "SELECT links.task FROM json_each(?) wanted CROSS JOIN links"
+        " ON links.other = wanted.value AND links.kind IN ('after', 'parent')"
     )
-    return [row[0] for row in connection.execute(statement, (orjson.dumps(tasks).decode(),))]
+    return sorted({row[0] for row in connection.execute(statement, (orjson.dumps(tasks).decode(),))})
 
 
 def hanging(connection: sqlite3.Connection, limit: int) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from domain.event import Event, format_time, parse
@@ -73,14 +74,8 @@ def _quoted(part: str) -> str:
 def search(connection: sqlite3.Connection, log: Log, wanted: Wanted, limit: int) -> Found:
     """The hits in a caught-up index. Raises Refusal `bad-value` for an expression that FTS5 cannot read."""
     text = f"{{title body}} : ({wanted.expression})"
-    hits, params = _hits(text, wanted)
     try:
-        count = f"SELECT count(*) FROM (SELECT 1 FROM {hits} LIMIT ?)"  # noqa: S608 - text from here
-        total = int(connection.execute(count, (*params, RANKED + 1)).fetchone()[0])
-        ranked = total <= RANKED and not wanted.newest
-        order = "rank, words.rowid DESC" if ranked else "words.rowid DESC"
-        statement = f"SELECT words.rowid FROM {hits} ORDER BY {order} LIMIT ?"  # noqa: S608 - the same
-        positions = [row[0] for row in connection.execute(statement, (*params, limit))]
+        total, ranked, positions = _positions(connection, text, wanted, limit)
     except sqlite3.OperationalError as error:
         if is_damage(error) and "no such column" not in str(error):
             raise
@@ -89,14 +84,45 @@ def search(connection: sqlite3.Connection, log: Log, wanted: Wanted, limit: int)
     return Found(_excerpts(log, positions, text), total, ranked)
 
 
-def _hits(text: str, wanted: Wanted) -> tuple[str, tuple[Any, ...]]:
+def _positions(
+    connection: sqlite3.Connection, text: str, wanted: Wanted, limit: int
+) -> tuple[int, bool, list[int]]:
+    """How many hits, whether the best come first, and the positions of the first ones.
+
+    Ranked is by the text alone: bm25 counts how often each word occurs in the whole log, and a filter's word, as that
+    of all tasks, occurs everywhere.
+    """
+    hits, params = _filtered(text, wanted)
+    count = f"SELECT count(*) FROM (SELECT 1 FROM {_HITS} LIMIT ?)"  # noqa: S608 - text from here
+    [number] = _rows(connection, count, (text, RANKED + 1))
+    ranked = number <= RANKED and not wanted.newest
+    best = f"SELECT rowid FROM {_HITS} ORDER BY rank, rowid DESC"  # noqa: S608 - the same
+    if ranked and (hits, params) == (_HITS, (text,)):
+        return number, True, _rows(connection, f"{best} LIMIT ?", (text, limit))
+    passed = _rows(connection, f"SELECT rowid FROM {hits} LIMIT ?", (*params, RANKED + 1))  # noqa: S608 - the same
+    if not ranked:
+        newest = f"SELECT rowid FROM {hits} ORDER BY rowid DESC LIMIT ?"  # noqa: S608 - the same
+        return len(passed), False, _rows(connection, newest, (*params, limit))
+    allowed = {*passed}
+    found = (row[0] for row in connection.execute(best, (text,)) if row[0] in allowed)
+    return len(passed), True, [*islice(found, limit)]
+
+
+_HITS = "words WHERE words MATCH ?"
+
+
+def _filtered(text: str, wanted: Wanted) -> tuple[str, tuple[Any, ...]]:
     """What is selected from, and its parameters."""
     filters = {"sender": wanted.sender, "kind": wanted.kind, "about": wanted.about}
     match = " AND ".join([text, *(f"{column} : {word(name)}" for column, name in filters.items() if name)])
     if not wanted.since:
-        return "words WHERE words MATCH ?", (match,)
+        return _HITS, (match,)
     late = "(SELECT second FROM documents WHERE position = words.rowid) >= ?"
-    return f"words WHERE words MATCH ? AND {late}", (match, second(format_time(wanted.since)))
+    return f"{_HITS} AND {late}", (match, second(format_time(wanted.since)))
+
+
+def _rows(connection: sqlite3.Connection, statement: str, params: Sequence[Any]) -> list[int]:
+    return [row[0] for row in connection.execute(statement, params)]
 
 
 def _excerpts(log: Log, positions: Sequence[int], match: str) -> list[Hit]:

@@ -10,7 +10,7 @@ import pytest
 from domain.commands import Approve, Start, Submit
 from domain.log import Log
 from domain.task import STATES
-from projections import agents, folding, tasks
+from projections import agents, folding, graph, tasks
 from projections.database import connect_memory
 from projections.tasks import TaskFilter
 from projections.views import Views
@@ -43,6 +43,11 @@ QUERIES: dict[str, Query] = {
     "held": tasks.held,
     "counts": tasks.counts,
     "show": lambda c: tasks.full(c, _some(c)),
+    "epics' parts": lambda c: tasks.parts_of(c, [_some(c)]),
+    "ready, counted": tasks.ready_count,
+    "a way between tasks": lambda c: graph.path(c, _some(c), "t-22222222", "after"),
+    "around a task": lambda c: graph.around(c, _some(c), 50),
+    "nodes of a graph": lambda c: graph.nodes(c, [_some(c)]),
     "why not ready": lambda c: tasks.why_not_ready(c, _some(c)),
     "resolve an id": lambda c: tasks.resolve(c, _some(c)),
     "resolve a prefix": lambda c: tasks.resolve(c, _some(c)[:9]),
