@@ -40,6 +40,10 @@ class Past(Log):
             raise Refusal("usage", "--at looks at the past; nothing can be written there", "Leave --at out.")
         yield
 
+    def now(self) -> int:
+        """The moment that is looked at."""
+        return self._moment
+
     def position(self) -> int:
         """The position of the newest event of then."""
         return min(super().position(), self._until)

@@ -31,7 +31,7 @@ def restore(
     path = os.path.join(call.shell.cwd, file)
     check_copy(path)
     home = place.home_for_init(call.shell.cwd, call.shell.environ, call.options.store)
-    if os.path.exists(os.path.join(home.path, DATABASE)):
+    if place.holds_store(home.path):
         _into(call, path)
     else:
         _anew(call, path, home.path)

@@ -185,6 +185,8 @@ _CREATE = (
 class Factory(PostgresFactory):
     """What `domain.log` asks for recorders, the writers' queue and transactions."""
 
+    position_column = "notification_id"
+
     def __init__(self, env: Environment | EnvType | None) -> None:
         super().__init__(env)
         self._schema = self.datastore.schema
@@ -388,7 +390,7 @@ class Factory(PostgresFactory):
                     recorder._lock_table(connection.cursor())  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
                     pipeline.sync()
                     insert, now = partial(recorder.insert, connection), partial(self._now_in, connection)
-                    yield tables.Tables(_Cursor(connection, pipeline), insert, now, "notification_id")
+                    yield tables.Tables(_Cursor(connection, pipeline), insert, now, self.position_column)
                     committing = True
             except psycopg.Error as error:
                 if committing and connection.closed:

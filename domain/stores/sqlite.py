@@ -248,7 +248,7 @@ class Factory(SQLiteFactory):
             def insert(events: Sequence[StoredEvent]) -> Sequence[int]:
                 return recorder._insert_events(cursor, events) or ()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
-            yield tables.Tables(cast("tables.Executes", cursor), insert, self.now, "rowid")
+            yield tables.Tables(cast("tables.Executes", cursor), insert, self.now, self.position_column)
 
     @contextmanager
     def reading(self) -> Generator[tables.Executes]:

@@ -61,6 +61,7 @@ def test_four_machines_with_eight_processes_each_lose_nothing_and_agree(
     assert all(answer["same"] for answer in rebuilt)
     assert len({answer["hash_after"] for answer in rebuilt}) == 1
     assert len({live(folder) for folder in folders}) == 1
+    assert [crewlog(folder, "verify")[0] for folder in folders] == [0] * REPLICAS
 
 
 def live(folder: str) -> bytes:

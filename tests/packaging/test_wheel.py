@@ -114,3 +114,15 @@ def test_the_wheel_runs_the_main_commands(installed: Installed, tmp_path: Path) 
     [listed] = [entry for entry in answer("list")["tasks"] if entry["id"] == task]
     assert listed["state"] == "COMPLETED"
     assert "task.approved" in crewlog("log", task)
+
+
+def test_a_log_on_a_server_without_the_extra_says_what_is_missing(
+    installed: Installed, tmp_path: Path
+) -> None:
+    done = run(
+        installed.crewlog, "init", "--store", "postgresql://db.example.org/crews", "--json", cwd=tmp_path
+    )
+
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["code"], error["retryable"]) == (6, "missing-extra", False)
+    assert error["hint"] == "pip install 'crewlog[postgres]'"

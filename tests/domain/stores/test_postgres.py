@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -12,10 +12,10 @@ import pytest
 from domain.commands import Note, Start
 from domain.decide import decide
 from domain.draft import Draft
+from domain.log import Engine, Log, Seen
 from domain.log import IdempotencyKey as Key
-from domain.log import Log, Seen
 from domain.refusals import CODES, Refusal
-from domain.stores import postgres
+from domain.stores import postgres, sqlite
 from domain.stores.address import parse
 from domain.stores.postgres import placeholders
 from domain.stores.postgres_refusals import refusal
@@ -24,6 +24,8 @@ from tests.support.processes import together
 from tests.support.stores import add_task, all_events, broken_links, do, new_stream
 from tests.support.streams import ADA
 from tests.support.writers import create
+
+ENGINES: tuple[Callable[[dict[str, str]], Engine], ...] = (postgres.Factory, sqlite.Factory)  # mypy judges
 
 
 @pytest.fixture
