@@ -15,6 +15,8 @@ WORKING_MOST = 1_000
 WORDS = {
     "review": ("{who} handed in", "reviews"),
     "merge": ("approved by {who}, not merged", "merges"),
+    "setback": ("{who} could not merge it", "failed merges"),
+    "conflict": ("clones did different things", "conflicts"),
     "failed": ("{who} gave up", "failed"),
     "question": ("{who} asks", "questions"),
     "ack": ("{who} waits for an ack", "acks"),
@@ -99,6 +101,10 @@ def _commands(item: Item, viewer: Viewer, *, may_approve: bool) -> list[list[str
     match item.kind:
         case "review" if mine and may_approve:
             commands = [["approve", name], ["reject", name, "--reason", "…"], ["show", name]]
+        case "setback":
+            commands = [["review", name], ["reject", name, "--reason", "…"], ["show", name]]
+        case "conflict":
+            commands = [["conflicts", name], ["show", name]]
         case "merge":
             commands = [["merge", name], ["show", name]]
         case "failed":

@@ -310,8 +310,10 @@ def _wrong_word(options: Sequence[str], args: list[str]) -> NoReturn:
     import difflib
 
     word, rest = args[0], args[1:]
-    # Close means a slip of the finger: `status` is no `start`, which would take a task.
-    near = difflib.get_close_matches(word, [*MODULES, *OTHER_WORDS], n=1, cutoff=0.75)
+    # Close means a slip of the finger: `status` is no `start`, which would take a task. Of a short word nearly every
+    # letter must be right, and then it is right: `stop` is no `top`.
+    known = [name for name in (*MODULES, *OTHER_WORDS) if len(name) > 3]
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.75)
     right = OTHER_WORDS.get(word) or (OTHER_WORDS.get(near[0], near[0]) if near else "")
     line = shlex.join(["crewlog", *options, *right.split(), *rest]) if right else ""
     hint = line or "`crewlog --help` lists the commands."

@@ -483,7 +483,7 @@ HIT = _object(
 )
 ATTENTION = _object(
     {
-        "kind": {"enum": ["review", "merge", "failed", "question", "ack", "lost"]},
+        "kind": {"enum": ["review", "merge", "setback", "conflict", "failed", "question", "ack", "lost"]},
         "id": TEXT,
         "since": TIME,
         "age": COUNT,

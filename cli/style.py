@@ -20,6 +20,7 @@ _STATES = {
     "WORKING": "33",
     "IN_REVIEW": "35",
     "APPROVED": "36",
+    "MERGING": "36",
     "COMPLETED": "32",
     "CANCELLED": DIM,
     "FAILED": "31",

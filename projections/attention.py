@@ -8,17 +8,31 @@ from typing import NamedTuple
 
 from domain.blobs import preview
 from domain.event import format_time
-from domain.task import APPROVED, FAILED, IN_REVIEW, Approved, Failed, InReview, Task, load
+from domain.task import (
+    APPROVED,
+    FAILED,
+    IN_REVIEW,
+    MERGING,
+    Approved,
+    Failed,
+    InReview,
+    Merging,
+    Setback,
+    Task,
+    load,
+)
 from projections.mail_pages import Row, unacked, unanswered
+from projections.tasks import conflicts
 
 # An ack that was asked for this many seconds ago is overdue.
 OVERDUE = 600
+WAITING = (IN_REVIEW, APPROVED, MERGING, FAILED)
 
 
 class Item(NamedTuple):
     """One thing that waits. `subject` is a task or a message; `who` is concerned beside the one who looks.
 
-    `kind` is review, merge, failed, question, ack or lost. `closed`: the names that may not act on it; `open`: the only
+    `kind` is review, merge, setback (a merging that failed), conflict, failed, question, ack or lost. `closed`: the names that may not act on it; `open`: the only
     one that may, "" for any other.
     """
 
@@ -35,9 +49,11 @@ class Item(NamedTuple):
 
 def waiting(connection: sqlite3.Connection, now: int, limit: int) -> list[Item]:
     """The things that wait, at most `limit` of each kind; `now` in microseconds."""
-    found = [
-        _of_task(task) for state in (IN_REVIEW, APPROVED, FAILED) for task in _tasks(connection, state, limit)
-    ]
+    found = [_of_task(task) for state in WAITING for task in _tasks(connection, state, limit)]
+    unsettled = {*conflicts(connection, None, limit)[0]}
+    # What is in conflict can be neither approved nor merged before that is settled.
+    found = [item for item in found if item.subject not in unsettled]
+    found += [_in_conflict(connection, name) for name in sorted(unsettled)]
     found += map(_question, unanswered(connection, limit))
     asked_before = format_time(now - OVERDUE * 1_000_000)
     found += [_ack(row) for row in unacked(connection, limit) if row["at"] < asked_before]
@@ -68,12 +84,21 @@ def _of_task(task: Task) -> Item:
                 closed,
                 submission=task.submission.id,
             )
+        case Approved(setback=Setback() as back):
+            return Item("setback", back.at, card.id, back.by, preview(back.reason), card.title)
         case Approved():
             return Item("merge", task.approval.at, card.id, task.approval.by, "", card.title)
+        case Merging():
+            return Item("merge", task.merge.at, card.id, task.approval.by, "a merging is open", card.title)
         case Failed():
             return Item("failed", task.end.at, card.id, task.end.by, preview(task.end.reason), card.title)
         case _:
             raise ValueError(task.state)
+
+
+def _in_conflict(connection: sqlite3.Connection, name: str) -> Item:
+    card = load(connection.execute("SELECT data FROM tasks WHERE id = ?", (name,)).fetchone()[0]).card
+    return Item("conflict", card.updated, name, card.spawner, f"{len(card.conflicts)} events", card.title)
 
 
 def _question(row: Row) -> Item:

@@ -14,7 +14,7 @@ from cli.text import safe_line
 from domain.task import AFTER, PARENT
 
 
-@command("graph", "crewlog graph\ncrewlog graph t-3k9f --json")
+@command("graph", "crewlog graph\ncrewlog graph t-3k9f --json", looks=True)
 def graph(
     call: Call,
     task: OptionalTaskArg = None,

@@ -19,7 +19,7 @@ from domain.task import STATES
 Row = dict[str, Any]
 
 
-@command("status", "crewlog status\ncrewlog status --since last\ncrewlog status --brief")
+@command("status", "crewlog status\ncrewlog status --since last\ncrewlog status --brief", looks=True)
 def status(
     call: Call,
     since: Annotated[
@@ -42,7 +42,7 @@ def status(
     standing = _standing(call)
     start = starting_point(call, since) if since else None
     changed = changes(call, start) if start is not None else None
-    if not brief:
+    if not brief and not call.options.looks_elsewhere:
         looked(call, call.store.log.position())
     data: Row = {"attention": rows[:limit], "more": max(0, len(rows) - limit), **standing}
     if changed is not None:
@@ -86,7 +86,16 @@ def _lines(style: Style, rows: list[Row], standing: Row) -> list[str]:
     return [*lines, "", _counts(standing)]
 
 
-_COLOURS = {"review": "35", "merge": "36", "failed": "31", "lost": "31", "question": "33", "ack": DIM}
+_COLOURS = {
+    "review": "35",
+    "merge": "36",
+    "setback": "31",
+    "conflict": "31",
+    "failed": "31",
+    "lost": "31",
+    "question": "33",
+    "ack": DIM,
+}
 
 
 def _about(row: Row) -> str:

@@ -44,7 +44,8 @@ _OF_KINDS = {
     "question": "yellow",
     "ack": "bright_black",
 }
-COLOURS = {**_OF_STATES, **_OF_VERDICTS, **_OF_KINDS}
+_OF_TROUBLE = {"MERGING": "cyan", "setback": "red", "conflict": "red"}
+COLOURS = {**_OF_TROUBLE, **_OF_STATES, **_OF_VERDICTS, **_OF_KINDS}
 
 
 class Panel(OptionList):

@@ -67,8 +67,10 @@ def test_spans_hold_what_happened(page: str) -> None:
     data: Any = orjson.loads(re.search(r"const spans = (\{.*\});", page)[1])  # type: ignore[index] # it is there
     assert data["tasks"][0][1] == "Greet by name"
     assert data["agents"] == ["ada", "zoe"]
-    names: list[str] = [*figures.STATE_COLOURS]
-    states = [names[state] for task, state in zip(data["task"], data["state"], strict=True) if task == 0]
+    names = [*figures.STATE_COLOURS]
+    states: list[str] = [
+        names[state] for task, state in zip(data["task"], data["state"], strict=True) if task == 0
+    ]
     assert states == ["ASSIGNED", "WORKING", "IN_REVIEW", "WORKING"]
     assert [mark[2] for mark in data["marks"]] == [1]
 

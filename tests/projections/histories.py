@@ -243,7 +243,7 @@ class Pot:
                 self._store_one(connection, self._seal(drop, _payload(drop)))
             connection.execute("COMMIT")
 
-    def add(self, kind: str, stream: str, **payload: Any) -> Event:
+    def add(self, kind: str, stream: str, /, **payload: Any) -> Event:
         """Store one event of this type, by ada, on the task `stream`."""
         sealed = self._seal(Drop(kind, stream, "ada", fits=True, way=0), payload)
         with self._store.plain() as connection:
