@@ -18,7 +18,7 @@ from tests.support.foreign import bead, write
 
 # This prints a document, not an answer.
 WITHOUT_ANSWER = {"schema"}
-ELSEWHERE = {"demo", "sync"}  # tests/cli/test_demo.py, tests/cli/test_clones.py
+ELSEWHERE = {"demo", "sync", "move"}  # tests/cli/test_demo.py, test_clones.py, test_server.py
 LINES = {"log", "tail", "replay"}
 
 

@@ -233,7 +233,7 @@ def test_tissue_is_read_from_its_folder(crew: Crew) -> None:
 @pytest.mark.parametrize(
     ("line", "code", "exit_code"),
     [
-        ("import .beads --as zoe", "usage", 2),
+        ("import .beads/nothing --as zoe", "not-found", 3),
         ("import --from jira .beads --as zoe", "usage", 2),
         ("import --from beads nowhere --as zoe", "not-found", 3),
         ("import --from beads . --as zoe --key k", "usage", 2),

@@ -13,6 +13,7 @@ import pytest
 
 from domain.refusals import Refusal
 from tests.cli.conftest import Crew, Result, why
+from tests.cli.test_answers import problems
 from tests.support.postgres import PASSWORD, Server
 from tests.support.stores import broken_links, everything
 
@@ -310,6 +311,7 @@ def test_a_log_is_moved_to_a_server_and_back_event_for_event(embedded: Crew, url
     before = facts(embedded)
     moved = embedded.do(f"move --to '{url}'")
     assert (moved["to"], moved["pulses"]) == (url, 3)
+    assert not problems(moved, embedded.do("schema")["$defs"]["move"])
     assert embedded.do("where")["server"] == url
     assert facts(embedded) == before
 

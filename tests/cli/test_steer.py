@@ -158,5 +158,5 @@ def test_what_has_no_inverse_is_refused_and_says_what_is_legal(crew: Crew) -> No
     refused = crew.refused(f"undo {task} --as zoe")
 
     assert why(refused) == ("cannot-undo", 4)
-    assert refused["hint"] == "Legal now: edit, note."
+    assert refused["hint"] == "Legal now: edit, note, link, unlink."
     assert why(crew.refused("undo t-zzzzzzzz --as zoe")) == ("not-found", 3)

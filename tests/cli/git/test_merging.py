@@ -479,7 +479,7 @@ def test_an_open_merging_lets_nothing_else_happen_to_the_task(team: Team) -> Non
     for line in (f"cancel {work.task} --as zoe", f"reject {work.task} --reason no --as zoe"):
         refused = team.refused(line)
         assert why(refused) == ("wrong-state", 4)
-        assert refused["details"]["legal"] == ["merge", "edit", "note"]
+        assert refused["details"]["legal"] == ["merge", "edit", "note", "link", "unlink"]
     assert why(team.refused("done", cwd=work.folder)) == ("wrong-state", 4)
     team.do(f"note {work.task} 'what is it doing?' --as bob")
     assert team.do(f"merge {work.task} --as zoe")["state"] == "COMPLETED"
