@@ -22,11 +22,12 @@ from domain.task import (
     load,
 )
 from projections.mail_pages import Row, unacked, unanswered
+from projections.task_rows import WAITING
 from projections.tasks import conflicts
 
 # An ack that was asked for this many seconds ago is overdue.
 OVERDUE = 600
-WAITING = (IN_REVIEW, APPROVED, MERGING, FAILED)
+_STATES = (IN_REVIEW, APPROVED, MERGING, FAILED)
 
 
 class Item(NamedTuple):
@@ -49,7 +50,7 @@ class Item(NamedTuple):
 
 def waiting(connection: sqlite3.Connection, now: int, limit: int) -> list[Item]:
     """The things that wait, at most `limit` of each kind; `now` in microseconds."""
-    found = [_of_task(task) for state in WAITING for task in _tasks(connection, state, limit)]
+    found = [_of_task(task) for state in _STATES for task in _tasks(connection, state, limit)]
     unsettled = {*conflicts(connection, None, limit)[0]}
     # What is in conflict can be neither approved nor merged before that is settled.
     found = [item for item in found if item.subject not in unsettled]
@@ -62,7 +63,8 @@ def waiting(connection: sqlite3.Connection, now: int, limit: int) -> list[Item]:
 
 def _tasks(connection: sqlite3.Connection, state: str, limit: int) -> Iterable[Task]:
     statement = (
-        "SELECT data FROM tasks INDEXED BY tasks_by_state WHERE state = ? ORDER BY updated, id LIMIT ?"
+        f"SELECT data FROM tasks INDEXED BY tasks_waiting WHERE {WAITING} AND state = ?"  # noqa: S608 - text from here
+        " ORDER BY updated, id LIMIT ?"
     )
     return (load(row[0]) for row in connection.execute(statement, (state, limit)))
 

@@ -75,9 +75,12 @@ def _create_tasks(database: Database) -> None:
 
 # sqlite-utils makes no partial indexes.
 _READY = "state = 'ASSIGNED' AND blockers = 0 AND hold = 0"
+# What a person has to do something about. A query says it in these words, or SQLite does not see that the index fits.
+WAITING = "state IN ('IN_REVIEW', 'APPROVED', 'MERGING', 'FAILED')"
 _PARTIAL_INDEXES = (
     "CREATE INDEX tasks_by_slug ON tasks (slug, id) WHERE slug IS NOT NULL",
     "CREATE INDEX tasks_by_holder ON tasks (holder, state, priority, created, id) WHERE holder IS NOT NULL",
+    f"CREATE INDEX tasks_waiting ON tasks (state, updated, id) WHERE {WAITING}",
     f"CREATE INDEX tasks_ready ON tasks (state, priority, created, id) WHERE {_READY}",
     f"CREATE INDEX tasks_ready_for ON tasks (assignee, priority, created, id) WHERE {_READY}",
 )

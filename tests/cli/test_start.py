@@ -232,5 +232,5 @@ def test_who_takes_a_second_task_is_reminded_of_the_first_and_where_it_is(tmp_pa
     assert again.json["also_holds"] == [first]
     assert f"you still work on {first}" in again.err
     crew.do(f"done {first} --as ada --claim {claim} --no-commit")
-    crew.do("done --no-commit", cwd=there)
+    crew.do(f"done {second} --as ada --claim {again.json['claim']} --no-commit")
     assert "also_holds" not in crew.do(f"start {third} --as ada", cwd=there)

@@ -10,7 +10,7 @@ import pytest
 from domain.commands import Approve, Start, Submit
 from domain.log import Log
 from domain.task import STATES
-from projections import agents, folding, graph, tasks
+from projections import agents, attention, folding, graph, tasks
 from projections.database import connect_memory
 from projections.tasks import TaskFilter
 from projections.views import Views
@@ -43,6 +43,7 @@ QUERIES: dict[str, Query] = {
     "held": tasks.held,
     "counts": tasks.counts,
     "show": lambda c: tasks.full(c, _some(c)),
+    "what waits for a person": lambda c: attention.waiting(c, 10**15, 9),
     "epics' parts": lambda c: tasks.parts_of(c, [_some(c)]),
     "ready, counted": tasks.ready_count,
     "a way between tasks": lambda c: graph.path(c, _some(c), "t-22222222", "after"),
