@@ -190,9 +190,7 @@ def test_what_a_state_does_not_allow_is_refused_and_says_what_it_allows(crew: Cr
         if refused["code"] == "wrong-state":
             assert f"{task} is {state}" in refused["message"]
             assert refused["details"]["state"] == state
-            assert (
-                LEGAL[state] <= set(refused["details"]["legal"]) <= LEGAL[state] | {"reap", "link", "unlink"}
-            )
+            assert LEGAL[state] <= set(refused["details"]["legal"]) <= LEGAL[state] | {"reap"}
             assert refused["hint"].startswith("Legal now: ")
 
     assert crew.events(task) == events
