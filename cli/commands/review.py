@@ -7,7 +7,7 @@ from typing import Any
 
 from cli.arguments import TaskArg
 from cli.call import Call
-from cli.commands.show import code_line, unfolded
+from cli.commands.show import OUTPUT_LINES, code_line, gate_lines, unfolded
 from cli.grammar import command
 from cli.output import Answer
 from cli.text import safe, safe_line
@@ -17,7 +17,6 @@ from domain.refusals import Refusal
 from domain.task import IN_REVIEW, InReview
 
 FILES = 20
-OUTPUT_LINES = 20
 
 
 @command("review", "crewlog review\ncrewlog review t-3k9f --full")
@@ -40,7 +39,7 @@ def review(call: Call, task: TaskArg = None) -> None:
     outlook = _outlook(call, shown)
     lines = [line for line in next_lines(state, None) if not line.startswith("crewlog review")]
     data = {"task": shown, "notes": notes, "outlook": outlook, "next": lines}
-    call.answer(Answer(data, _lines(shown, notes, outlook, lines), [name]))
+    call.answer(Answer(data, _lines(shown, notes, outlook, gate_lines(call, shown), lines), [name]))
 
 
 def _oldest(call: Call) -> str:
@@ -80,6 +79,7 @@ def _lines(
     shown: dict[str, Any],
     notes: Sequence[dict[str, Any]],
     outlook: dict[str, Any] | None,
+    gate: Sequence[str],
     ahead: Sequence[str],
 ) -> list[str]:
     submission = shown["submission"]
@@ -97,7 +97,7 @@ def _lines(
     for note in notes:
         lines += _said(f"note by {note['by']}", note["text"])
     if shown["setback"]:
-        lines += _said("the last merge failed", shown["setback"]["reason"])
+        lines += [*_said("the last merge failed", shown["setback"]["reason"]), *gate]
     return lines + [f"  next: {line}" for line in ahead]
 
 

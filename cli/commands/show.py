@@ -24,6 +24,7 @@ from domain.task import AFTER, CANCELLED, COMPLETED, PARENT, RELATES, Task, clai
 
 EVENTS = 10
 BODY_LINES = 30
+OUTPUT_LINES = 20
 
 
 @command("show", "crewlog show t-3k9f\ncrewlog show t-3k9f --full --json", looks=True)
@@ -45,7 +46,8 @@ def show(call: Call, task: TaskArg = None, utc: UtcOption = False) -> None:
     shown, records = unfolded(call, shown), unfolded(call, records)
     data = {"task": shown, "events": records}
     style = call.style(utc=utc)
-    lines = [*_head(style, shown, partial(_named, call)), *_body(call, shown["body"])]
+    lines = [*_head(style, shown, partial(_named, call)), *gate_lines(call, shown)]
+    lines += _body(call, shown["body"])
     who = call.who()
     latest = events if call.options.full else events[-EVENTS:]
     count = f"{len(events)} event{'s' if len(events) > 1 else ''}"
@@ -102,6 +104,16 @@ def code_line(shown: dict[str, Any]) -> str | None:
         parts += [f"{ahead['files']} files, +{ahead['added']} -{ahead['removed']}"]
     parts += ["its branch has moved since"] if ahead and ahead.get("moved") else []
     return safe_line(", ".join(parts))
+
+
+def gate_lines(call: Call, shown: dict[str, Any]) -> list[str]:
+    """What the gate said that failed last: the end of it, with --full all that was kept."""
+    event = call.store.log.event(shown["setback"]["id"]) if shown["setback"] else None
+    output = event.payload.get("gate_output") if event else None
+    told = safe(whole_text(call, output)).split("\n") if output else []
+    cut = 0 if call.options.full else max(0, len(told) - OUTPUT_LINES)
+    more = [f"    … {cut} lines before it; --full shows them"] if cut else []
+    return ["  the gate's output:", *more, *(f"    {line}" for line in told[cut:])] if told else []
 
 
 def _ahead(call: Call, state: Task) -> dict[str, Any] | None:

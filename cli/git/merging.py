@@ -156,7 +156,7 @@ class Merger:
             environ = {"CREWLOG_TASK": state.card.id}
             came = run_command(self._call, config.gate, folder, environ, seconds=config.gate_timeout)
         if came.exit:
-            reason = f"the gate exited with {came.exit} on the merge with {plan.base}"
+            reason = f"the gate {came.ended} on the merge with {plan.base}"
             fields = {"kind": "gate", "reason": reason, **came.as_fields("gate")}
             self._fail(state, {**fields, "base": plan.base, "base_commit": plan.base_commit})
             hint = (

@@ -228,7 +228,25 @@ def test_a_gate_that_hangs_is_ended(team: Team) -> None:
     team.settings('[merge]\ngate = "sleep 1000 & sleep 1000"\ntimeout = "1s"\n')
     work = team.approved_work()
 
-    assert team.refused(f"merge {work.task} --as zoe")["details"]["exit"] == 124
+    refused = team.refused(f"merge {work.task} --as zoe")
+
+    assert refused["details"]["exit"] == 124
+    assert "took longer than 1 s" in refused["message"]
+    assert "took longer than 1 s" in team.run("show", work.task).out
+
+
+def test_what_the_gate_said_is_shown_where_the_hint_sends_one(team: Team) -> None:
+    team.settings('[merge]\ngate = "seq 1 3000; echo WHY; exit 3"\n')  # more than an event holds
+    work = team.approved_work()
+
+    refused = team.refused(f"merge {work.task} --as zoe")
+
+    assert f"`crewlog show {work.task} --full`" in refused["hint"]
+    for command in ("show", "review"):
+        short, full = (team.run(command, work.task, *more).out.splitlines() for more in ((), ("--full",)))
+        assert "    WHY" in short
+        assert "    … 2981 lines before it; --full shows them" in short
+        assert {"    1", "    3000", "    WHY"} < set(full)
 
 
 def test_a_base_that_moves_while_the_gate_runs_is_merged_into_as_it_is_then(team: Team) -> None:
