@@ -435,6 +435,8 @@ CODE_ANSWERS: dict[str, Schema] = {
                         "base": MAYBE_TEXT,
                         "merges": {"type": ["boolean", "null"]},
                         "conflicts": _list(TEXT),
+                        "found": {**FLAG, "description": "true: the base has the commit already"},
+                        "refused": {**MAYBE_TEXT, "description": "why a merge would be refused now"},
                     }
                 )
             ),

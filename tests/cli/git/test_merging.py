@@ -304,6 +304,68 @@ def test_a_dry_run_changes_nothing(team: Team) -> None:
     assert not (team.folder / ".crewlog/ran").exists()
 
 
+def test_a_dry_run_of_what_is_not_approved_is_refused_as_the_merge_is(team: Team) -> None:
+    work = team.submitted_work()
+
+    refused = team.refused(f"merge {work.task} --dry-run --as zoe")
+
+    assert refused == team.refused(f"merge {work.task} --as zoe")
+    assert why(refused)[1] == 4
+
+
+def test_a_dry_run_of_all_foretells_each_task_behind_those_before_it(team: Team) -> None:
+    works = [team.begin(f"task {number}") for number in range(3)]
+    for number, work in enumerate(works):
+        team.edit(work.folder, f"{number}\n", "other.txt" if number == 1 else "hello.py")
+        team.finish(work)
+    for work in works:
+        team.do(f"approve {work.task} --as zoe")
+    tip = team.tip()
+
+    answer = team.do("merge --all --dry-run --as zoe")
+    text = team.run("merge", "--all", "--dry-run", "--as", "zoe").out
+
+    assert [row["conflicts"] for row in answer["results"]] == [[], [], ["hello.py"]]
+    assert (
+        f"{works[2].task}  conflicts in hello.py (main with {works[0].task}, {works[1].task} in it)" in text
+    )
+    assert team.tip() == tip
+    team.run("merge", "--all", "--as", "zoe")
+    assert [team.state(work.task) for work in works] == ["COMPLETED", "COMPLETED", "APPROVED"]
+    done = team.run("merge", works[0].task, "--dry-run", "--as", "zoe")
+    assert (done.code, "is in already" in done.out) == (0, True)
+
+
+def test_a_dry_run_and_a_review_foretell_that_a_dirty_base_is_refused(team: Team) -> None:
+    work = team.approved_work()
+    (team.folder / "hello.py").write_text("mine\n")
+
+    refused = team.refused(f"merge {work.task} --dry-run --as zoe")
+
+    assert why(refused) == ("dirty", 4)
+    outlook = team.do(f"review {work.task}")["outlook"]
+    assert (outlook["merges"], outlook["refused"]) == (True, refused["message"])
+    assert f"a merge would be refused now: {refused['message']}" in team.run("review", work.task).out
+
+
+def test_a_base_that_was_deleted_can_be_made_anew_as_the_hint_says(team: Team) -> None:
+    team.git("branch", "rel")
+    work = team.begin(more="--base rel")
+    commit(work.folder)
+    team.finish(work)
+    team.git("branch", "-q", "-D", "rel")
+
+    assert "which is not here" in team.do(f"review {work.task}")["outlook"]["refused"]
+    refused = team.refused(f"approve {work.task} --merge --as zoe")
+    assert why(refused)[0] == "not-a-branch"
+    words = refused["hint"].split("`")[1].split()
+    assert words[:3] == ["git", "branch", "rel"]
+    team.git(*words[1:])
+
+    assert team.do(f"merge {work.task} --as zoe")["state"] == "COMPLETED"
+    assert len(team.merges("rel")) == 1
+
+
 def test_an_upstream_that_is_ahead_is_to_be_pulled_first(team: Team) -> None:
     upstream = team.folder.parent / "upstream.git"
     git(team.folder, "clone", "-q", "--bare", str(team.folder), str(upstream))
@@ -318,6 +380,8 @@ def test_an_upstream_that_is_ahead_is_to_be_pulled_first(team: Team) -> None:
     refused = team.refused(f"merge {work.task} --as zoe")
 
     assert why(refused) == ("base-behind", 4)
+    assert why(team.refused(f"merge {work.task} --dry-run --as zoe")) == ("base-behind", 4)
+    assert team.do(f"review {work.task}")["outlook"]["refused"] == refused["message"]
     assert "`git pull`" in refused["hint"]
     assert team.events(work.task)[-1] == "task.approved"
     team.git("pull", "-q")

@@ -26,6 +26,8 @@ def test_review_shows_all_that_one_must_know_and_the_lines_to_judge_by(team: Tea
         "base": "main",
         "merges": True,
         "conflicts": [],
+        "found": False,
+        "refused": None,
     }
     assert answer["next"] == [f"crewlog approve {work.task}", f'crewlog reject {work.task} --reason "…"']
     text = team.run("review", work.task).out
@@ -57,6 +59,24 @@ def test_review_predicts_a_conflict(team: Team) -> None:
 
     assert team.do(f"review {work.task}")["outlook"]["conflicts"] == ["hello.py"]
     assert "conflicts with main in hello.py" in team.run("review", work.task).out
+
+
+def test_what_was_left_uncommitted_is_told_to_who_reviews(team: Team) -> None:
+    work = team.begin()
+    commit(work.folder)
+    (work.folder / "left.txt").write_text("not committed\n")
+    team.finish(work, "--allow-dirty")
+
+    for command in ("review", "show"):
+        assert "1 uncommitted change left out" in team.run(command, work.task).out
+
+
+def test_review_says_that_the_work_is_in_the_base_already(team: Team) -> None:
+    work = team.submitted_work()
+    team.git("merge", "-q", "--ff-only", work.branch)
+
+    assert team.do(f"review {work.task}")["outlook"]["found"]
+    assert "is in main already" in team.run("review", work.task).out
 
 
 def test_review_works_outside_git(crew: Crew) -> None:
