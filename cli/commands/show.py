@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any, cast
 
@@ -20,7 +21,18 @@ from cli.text import safe, safe_line
 from cli.writes import next_lines, short
 from domain.blobs import digest_of, preview
 from domain.refusals import Refusal
-from domain.task import AFTER, CANCELLED, COMPLETED, PARENT, RELATES, Task, claim_of, handed_in
+from domain.task import (
+    AFTER,
+    CANCELLED,
+    COMPLETED,
+    PARENT,
+    RELATES,
+    Completed,
+    Task,
+    claim_of,
+    handed_in,
+    merge_of,
+)
 
 EVENTS = 10
 BODY_LINES = 30
@@ -39,6 +51,7 @@ def show(call: Call, task: TaskArg = None, utc: UtcOption = False) -> None:
     if state is None:
         raise Refusal("not-found", f"there is no task {name}", "`crewlog list` shows the tasks.", task=name)
     shown = full(store.views.connection, name)
+    shown["merge"] = shown["merge"] or _merged(call, state)
     events = store.log.stream(f"task/{name}")
     records = [orjson.loads(event.line) for event in events]
     ahead = _ahead(call, state)
@@ -84,6 +97,7 @@ def _head(style: Style, shown: dict[str, Any], named: Callable[[Sequence[str]], 
         "evidence": preview(shown["submission"]["evidence"]) if shown["submission"] else None,
         "check": _check(shown["submission"]),
         "approved": _approved(shown["approval"]),
+        "merged": _merge(shown["merge"]) if shown["state"] == COMPLETED else None,
         "setback": preview(shown["setback"]["reason"]) if shown["setback"] else None,
         "ended": _end(style, shown["end"], timed=shown["source"] is not None),
     }
@@ -146,6 +160,17 @@ def unfolded(call: Call, value: Any) -> Any:
 def _approved(approval: dict[str, Any] | None) -> str | None:
     """`signed` says that there is a signature; `audit` and `verify` look whether it is good."""
     return f"by {approval['by']}, {'signed' if approval['signed'] else 'not signed'}" if approval else None
+
+
+def _merged(call: Call, state: Task) -> dict[str, Any] | None:
+    """The merge that COMPLETED it, as its events say; None where there was none: no commit, or in the base already."""
+    ended = call.store.log.event(state.end.id) if isinstance(state, Completed) else None
+    begun = call.store.log.event(str(ended.on.get("merging", ""))) if ended else None
+    return asdict(merge_of(begun)) if begun else None
+
+
+def _merge(merge: dict[str, Any] | None) -> str | None:
+    return f"{merge['merge'][:12]} into {merge['base']} by {merge['by']}" if merge else None
 
 
 def _named(call: Call, tasks: Sequence[str]) -> str:

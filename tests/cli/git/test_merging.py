@@ -57,6 +57,23 @@ def test_the_merge_commit_names_task_and_event_and_has_both_parents(team: Team) 
     assert team.events(work.task)[-3:] == ["task.approved", "task.merging", "task.merged"]
 
 
+def test_a_completed_task_says_by_which_merge_commit_it_came_in(team: Team) -> None:
+    before = team.tip()
+    work = team.approved_work()
+    team.do(f"merge {work.task} --as zoe")
+
+    shown = team.do(f"show {work.task}")["task"]
+
+    merge = shown["merge"]
+    assert (merge["merge"], merge["base"], merge["base_commit"], merge["by"]) == (
+        team.tip(),
+        "main",
+        before,
+        "zoe",
+    )
+    assert f"  merged    {team.tip()[:12]} into main by zoe" in team.run("show", work.task).out
+
+
 def test_the_merge_commit_is_by_whom_git_says(team: Team) -> None:
     team.git("config", "user.name", "Zoë X")
     team.git("config", "user.email", "zoe@example.org")
