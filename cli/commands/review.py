@@ -40,7 +40,10 @@ def review(call: Call, task: TaskArg = None) -> None:
         if event.type == "task.noted"
     ]
     outlook = _outlook(call, state)
-    lines = [line for line in next_lines(state, None) if not line.startswith("crewlog review")]
+    who = call.who()
+    lines = [
+        line for line in next_lines(state, who.name if who else None) if not line.startswith("crewlog review")
+    ]
     data = {"task": shown, "notes": notes, "outlook": outlook, "next": lines}
     call.answer(Answer(data, _lines(shown, notes, outlook, gate_lines(call, shown), lines), [name]))
 
@@ -68,7 +71,7 @@ def _outlook(call: Call, state: Task) -> dict[str, Any] | None:
     from cli.git.review import base_of
 
     found, commit, base = Repository(call, call.code), submission.commit, base_of(submission)
-    unknown = {"merges": None, "conflicts": [], "found": False, "refused": None}
+    unknown: dict[str, Any] = {"merges": None, "conflicts": [], "found": False, "refused": None}
     if not found.has(commit):
         return {"here": False, "moved": False, "base": base or None, **unknown}
     tip = found.tip(str((submission.code or {}).get("branch", "")))
@@ -136,7 +139,7 @@ def _merging(outlook: dict[str, Any] | None) -> list[str]:
     if outlook is None:
         return []
     if not outlook["here"]:
-        return ["  its commit is not in this repository: fetch it first"]
+        return ["  its commit is not in this repository: `crewlog sync` gets it"]
     base = safe_line(outlook["base"] or "")
     told = f"is in {base} already" if outlook["found"] else f"merges with {base}"
     lines = [f"  {told}"] if outlook["merges"] else []

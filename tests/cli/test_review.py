@@ -24,7 +24,7 @@ def test_without_merge_it_waits_for_merge(crew: Crew) -> None:
     task, _ = crew.submitted()
 
     approved = crew.do(f"approve {task} --no-merge --as zoe")
-    assert (approved["state"], approved["next"]) == ("APPROVED", [f"crewlog merge {task}"])
+    assert (approved["state"], approved["next"]) == ("APPROVED", [f"crewlog merge {task} --as zoe"])
 
     assert crew.do(f"merge {task} --as bob")["state"] == "COMPLETED"
 

@@ -29,7 +29,10 @@ def test_review_shows_all_that_one_must_know_and_the_lines_to_judge_by(team: Tea
         "found": False,
         "refused": None,
     }
-    assert answer["next"] == [f"crewlog approve {work.task}", f'crewlog reject {work.task} --reason "…"']
+    assert answer["next"] == [
+        f"crewlog approve {work.task} --as NAME",
+        f'crewlog reject {work.task} --reason "…" --as NAME',
+    ]
     text = team.run("review", work.task).out
     for said in (
         "all 31 tests pass",
@@ -40,6 +43,18 @@ def test_review_shows_all_that_one_must_know_and_the_lines_to_judge_by(team: Tea
         "merges with main",
     ):
         assert said in text
+
+
+def test_the_lines_to_judge_it_by_work_where_they_are_printed(team: Team) -> None:
+    work = team.begin()
+    commit(work.folder)
+    handed_in = team.finish(work)["next"][0]
+    line = team.do(f"review {work.task} --as zoe")["next"][0]
+
+    pasted = team.refused(handed_in.removeprefix("crewlog "), cwd=work.folder)
+    assert (handed_in, why(pasted)) == (f"crewlog approve {work.task} --as NAME", ("bad-name", 2))
+    approved = team.do(line.removeprefix("crewlog "), cwd=work.folder)
+    assert team.do(approved["next"][0].removeprefix("crewlog "), cwd=work.folder)["state"] == "COMPLETED"
 
 
 def test_review_without_a_task_shows_the_one_that_waits_longest(team: Team) -> None:
@@ -172,7 +187,9 @@ def test_what_is_not_here_cannot_be_approved(team: Team) -> None:
     refused = there.refused(f"approve {work.task} --as zoe")
 
     assert why(refused) == ("absent-commit", 3)
-    assert "git fetch" in refused["hint"]
+    assert "`crewlog sync`" in refused["hint"]
+    assert "`crewlog sync`" in there.run("diff", work.task).err
+    assert "`crewlog sync`" in there.run("review", work.task).out
     assert there.do(f"review {work.task}")["outlook"]["here"] is False
 
 
