@@ -45,6 +45,7 @@ def approve(
     It is the submission and its commit that are approved: a branch that moved since is refused, here and by `merge`. A
     task without a commit is COMPLETED with it, unless --no-merge.
     """
+    call.tell_who()
     text = text_from(call, note, "note")
     policy = call.store.config.review_by
     if policy == "person":

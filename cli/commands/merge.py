@@ -54,6 +54,7 @@ def merge(
         merger = Merger(call)
         several(call, "task", names, lambda text: _predicted(call, merger, call.task(text)), listed=all_)
         return
+    call.tell_who()
     each(call, names, lambda task: merge_one(call, task), facts=merged, listed=all_)
 
 

@@ -385,3 +385,25 @@ def test_run_finds_the_program_where_it_was_typed(team: Team) -> None:
     )
 
     assert result.json["runs"][0]["outcome"] == "left", result
+
+
+def test_who_binds_the_main_worktree_is_told_so_and_so_is_who_judges_there(team: Team) -> None:
+    mine = team.spawn("mine")
+    work = team.submitted_work()
+
+    begun = team.run("start", mine, "--as", "cy", "--no-branch")
+    again = team.run("start", team.spawn("more"), "--as", "cy", "--no-branch")
+    approved = team.run("approve", work.task)
+    merged = team.run("merge", work.task, "--as", "zoe")
+
+    told = f"a command in {team.folder} is cy's, unless it says --as NAME"
+    assert told in begun.err
+    assert told not in again.err
+    assert "done as cy, by this worktree's binding" in approved.err
+    assert (merged.code, "done as" in merged.err) == (0, False)
+
+
+def test_an_agent_in_a_worktree_of_its_own_is_told_nothing_of_names(team: Team) -> None:
+    work, other = team.submitted_work(), team.begin(name="bob")
+
+    assert "--as NAME" not in team.run("approve", work.task, cwd=other.folder).err
