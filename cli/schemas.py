@@ -444,7 +444,13 @@ CODE_ANSWERS: dict[str, Schema] = {
         }
     ),
     "cleanup": _object(
-        {"by": TEXT, "removed": _list(_BRANCH), "kept": _list(_BRANCH), "dry_run": FLAG},
+        {
+            "by": TEXT,
+            "removed": _list(_BRANCH),
+            "kept": _list(_BRANCH),
+            "checkouts": _list({**TEXT, "description": "of merges that did not end; they go as well"}),
+            "dry_run": FLAG,
+        },
     ),
     "verify": _object(
         {

@@ -326,13 +326,18 @@ def _checkout(found: Repository, merge: str) -> Generator[str]:
         _remove(found, path)
 
 
-def remove_gates(found: Repository) -> None:
-    """Remove the checkouts that a killed merge left. Only while nobody merges."""
-    if not os.path.isdir(found.work):
-        return
-    for name in os.listdir(found.work):
-        if name.startswith("gate-"):
-            _remove(found, os.path.join(found.work, name))
+def gates(found: Repository) -> list[str]:
+    """The checkouts of merged trees: of a gate that runs, or left by a merge that was killed."""
+    names = os.listdir(found.work) if os.path.isdir(found.work) else ()
+    return [os.path.join(found.work, name) for name in sorted(names) if name.startswith("gate-")]
+
+
+def remove_gates(found: Repository) -> list[str]:
+    """Remove the checkouts that a killed merge left; which they were. Only while nobody merges."""
+    left = gates(found)
+    for path in left:
+        _remove(found, path)
+    return left
 
 
 def _remove(found: Repository, path: str) -> None:

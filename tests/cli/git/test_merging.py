@@ -304,6 +304,20 @@ def test_all_merges_in_the_order_of_approval_and_goes_on_after_a_conflict(team: 
     assert team.merges() == [f"Merge {works[number].task}: task {number}" for number in (3, 0, 2)]
 
 
+def test_a_merge_that_fails_behind_an_approval_says_that_the_approval_stands(team: Team) -> None:
+    work = team.begin()
+    team.edit(work.folder, "ours\n")
+    team.finish(work)
+    team.edit(team.folder, "theirs\n")
+
+    refused = team.refused(f"approve {work.task} --merge --as zoe")
+
+    assert why(refused) == ("merge-conflict", 5)
+    assert refused["message"].endswith(f"; {work.task} is APPROVED")
+    listed = team.run("merge", "--all", "--as", "zoe").err
+    assert listed.splitlines()[0].startswith(f"{work.task} conflicts with main")  # named once
+
+
 def test_all_of_nothing_is_nothing_yet(team: Team) -> None:
     assert why(team.refused("merge --all --as zoe")) == ("nothing-yet", 8)
     assert why(team.refused("merge x --all --as zoe")) == ("usage", 2)
