@@ -125,7 +125,21 @@ class Call:
     def binding(self) -> Binding | None:
         """What `start` or `join` wrote down for this worktree, if it is about this store."""
         bound = read_binding(self.git) if self.git else None
-        return bound if bound and bound.store in ("", self.located.path) else None
+        if bound:
+            return bound if bound.store in ("", self.located.path) else None
+        return self._binding_around(self.git) if self.git else None
+
+    def _binding_around(self, inner: place.GitPlace) -> Binding | None:
+        """In a submodule: what the worktree that holds it is bound to."""
+        if inner.linked or not inner.worktree or inner.git_dir == os.path.join(inner.worktree, ".git"):
+            return None
+        outer = place.find_git(os.path.dirname(inner.worktree))
+        if outer is None:
+            return None
+        bound = read_binding(outer)
+        if bound is None:
+            return self._binding_around(outer)
+        return bound if bound.store == self.located.path else None
 
     @cached_property
     def located(self) -> place.Located:

@@ -407,3 +407,19 @@ def test_an_agent_in_a_worktree_of_its_own_is_told_nothing_of_names(team: Team) 
     work, other = team.submitted_work(), team.begin(name="bob")
 
     assert "--as NAME" not in team.run("approve", work.task, cwd=other.folder).err
+
+
+def test_in_a_submodule_the_binding_of_the_worktree_around_holds(team: Team) -> None:
+    inner = repository(team.folder.parent / "inner")
+    commit(inner, "inner.txt")
+    allowed = ("-c", "protocol.file.allow=always")
+    team.git(*allowed, "submodule", "add", "-q", str(inner), "sub")
+    team.git("commit", "-q", "-m", "a submodule")
+    work = team.begin()
+    team.git(*allowed, "submodule", "update", "-q", "--init", folder=work.folder)
+
+    assert team.do("whoami", cwd=team.folder / "sub")["name"] is None  # nothing is bound there
+    found = team.do("whoami", cwd=work.folder / "sub")
+
+    assert (found["name"], found["task"]) == ("ada", work.task)
+    team.do("progress --text 'half of it'", cwd=work.folder / "sub")
