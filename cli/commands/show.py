@@ -116,7 +116,8 @@ def code_line(shown: dict[str, Any]) -> str | None:
     if ahead:
         parts += [f"{ahead['commits']} commit{'' if ahead['commits'] == 1 else 's'}"]
         parts += [f"{ahead['files']} files, +{ahead['added']} -{ahead['removed']}"]
-    left = (submission.get("code") or {}).get("uncommitted", 0)
+    code: dict[str, Any] = submission.get("code") or {}
+    left: int = code.get("uncommitted", 0)
     parts += [f"{left} uncommitted change{'' if left == 1 else 's'} left out"] if left else []
     parts += ["its branch has moved since"] if ahead and ahead.get("moved") else []
     return safe_line(", ".join(parts))

@@ -119,7 +119,7 @@ def test_for_people_the_refused_ones_are_remarks(crew: Crew) -> None:
     result = crew.run("approve", first, waiting, "--as", "zoe", "-q")
 
     assert (result.code, result.out.split()) == (4, [first])
-    assert result.err.startswith(f"{waiting}: {waiting} is ASSIGNED; approve needs IN_REVIEW [wrong-state]")
+    assert result.err.startswith(f"{waiting} is ASSIGNED; approve needs IN_REVIEW [wrong-state]")
 
 
 def test_a_task_named_twice_is_judged_once(crew: Crew) -> None:
