@@ -46,6 +46,9 @@ class Options:
         return self.at is not None or self.from_ is not None
 
 
+BY_BINDING = "this worktree's binding"
+
+
 @dataclass(frozen=True, slots=True)
 class Who:
     """A name and why it is this one."""
@@ -122,7 +125,21 @@ class Call:
     def binding(self) -> Binding | None:
         """What `start` or `join` wrote down for this worktree, if it is about this store."""
         bound = read_binding(self.git) if self.git else None
-        return bound if bound and bound.store in ("", self.located.path) else None
+        if bound:
+            return bound if bound.store in ("", self.located.path) else None
+        return self._binding_around(self.git) if self.git else None
+
+    def _binding_around(self, inner: place.GitPlace) -> Binding | None:
+        """In a submodule: what the worktree that holds it is bound to."""
+        if inner.linked or not inner.worktree or inner.git_dir == os.path.join(inner.worktree, ".git"):
+            return None
+        outer = place.find_git(os.path.dirname(inner.worktree))
+        if outer is None:
+            return None
+        bound = read_binding(outer)
+        if bound is None:
+            return self._binding_around(outer)
+        return bound if bound.store == self.located.path else None
 
     @cached_property
     def located(self) -> place.Located:
@@ -174,9 +191,15 @@ class Call:
         if name:
             return Who(check_name(name, "CREWLOG_AGENT"), "CREWLOG_AGENT")
         if self.binding:
-            return Who(self.binding.agent, "this worktree's binding")
+            return Who(self.binding.agent, BY_BINDING)
         me = read_local(self.located.path).get("me", "") if self.shell.interactive else ""
         return Who(check_name(me, "me in local.toml"), "me in local.toml, on a terminal") if me else None
+
+    def tell_who(self) -> None:
+        """Say under which name this is done where only the binding of the main worktree says it: people type there too."""
+        who = self.who()
+        if who and who.why == BY_BINDING and self.git and not self.git.linked:
+            self.shell.remark(f"done as {who.name}, by {BY_BINDING}; --as NAME says otherwise")
 
     @cached_property
     def actor(self) -> str:

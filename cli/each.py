@@ -70,7 +70,8 @@ def several(
         except Refusal as refusal:
             refused = True
             results.append({what: text, "error": refusal.as_dict()})
-            remarks.append(f"{text}: {safe(refusal.message)} [{refusal.code}]")
+            named = f"{text} " if refusal.message.startswith(f"{text} ") else f"{text}: "
+            remarks.append(f"{named}{safe(refusal.message.removeprefix(named))} [{refusal.code}]")
             hints |= {f"  hint: {safe(refusal.hint)}": None} if refusal.hint else {}
         else:
             results.append(one.data)

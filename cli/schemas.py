@@ -435,6 +435,8 @@ CODE_ANSWERS: dict[str, Schema] = {
                         "base": MAYBE_TEXT,
                         "merges": {"type": ["boolean", "null"]},
                         "conflicts": _list(TEXT),
+                        "found": {**FLAG, "description": "true: the base has the commit already"},
+                        "refused": {**MAYBE_TEXT, "description": "why a merge would be refused now"},
                     }
                 )
             ),
@@ -442,7 +444,13 @@ CODE_ANSWERS: dict[str, Schema] = {
         }
     ),
     "cleanup": _object(
-        {"by": TEXT, "removed": _list(_BRANCH), "kept": _list(_BRANCH), "dry_run": FLAG},
+        {
+            "by": TEXT,
+            "removed": _list(_BRANCH),
+            "kept": _list(_BRANCH),
+            "checkouts": _list({**TEXT, "description": "of merges that did not end; they go as well"}),
+            "dry_run": FLAG,
+        },
     ),
     "verify": _object(
         {

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from domain.log import Written
 
 SHORT = 12
+OTHER = "NAME"  # somebody else's, to be filled in: no name has capitals, so nobody becomes it by mistake
 REPLAYED = "this key was used before: nothing new was written"
 
 
@@ -65,7 +66,7 @@ def answer(call: Call, written: Written, *, said: Sequence[str] = (), **extra: A
 
 
 def next_lines(task: Task, viewer: str | None) -> list[str]:
-    """What the viewer can sensibly type next; a claim is offered to its holder only."""
+    """What the viewer can sensibly type next, wherever it is pasted; a claim is offered to its holder only."""
     name, claim = task.card.id, claim_of(task)
     match task.state:
         case "ASSIGNED":
@@ -75,14 +76,15 @@ def next_lines(task: Task, viewer: str | None) -> list[str]:
         case "WORKING":
             return [f"crewlog wait --task {name} --state IN_REVIEW"]
         case "IN_REVIEW":
+            judge = viewer if viewer and viewer not in task.card.holders else OTHER
             return [
-                f"crewlog approve {name}",
-                f'crewlog reject {name} --reason "…"',
+                f"crewlog approve {name} --as {judge}",
+                f'crewlog reject {name} --reason "…" --as {judge}',
                 f"crewlog review {name}",
             ]
         case "APPROVED" | "MERGING":
-            return [f"crewlog merge {name}"]
+            return [f"crewlog merge {name} --as {viewer or OTHER}"]
         case "FAILED" | "CANCELLED":
-            return [f"crewlog retry {name}"]
+            return [f"crewlog retry {name} --as {viewer or OTHER}"]
         case _:
             return [f"crewlog log {name}"]

@@ -479,7 +479,7 @@ def _next(task: Task, event: Event) -> Task:  # noqa: C901 - one case an event
             approval = Approval(event.id, event.sender, event.ts, *about)
             return Approved(card, task.claim, task.submission, approval)
         case "task.merging", Approved():
-            return Merging(card, task.claim, task.submission, task.approval, _merge(event))
+            return Merging(card, task.claim, task.submission, task.approval, merge_of(event))
         case "task.merge-failed", Approved() | Merging():
             return Approved(card, task.claim, task.submission, task.approval, _setback(event))
         case "task.merged", Approved() | Merging():
@@ -598,7 +598,8 @@ def _submission(event: Event) -> Submission:
     return Submission(event.id, event.sender, event.ts, *said, ran=payload.get("ran", ""))
 
 
-def _merge(event: Event) -> Merge:
+def merge_of(event: Event) -> Merge:
+    """The merge that a `task.merging` began."""
     fields = ("commit", "base", "base_commit", "merge", "ident", "when")
     return Merge(event.id, event.sender, event.ts, *(event.payload[name] for name in fields))
 

@@ -50,7 +50,7 @@ FINDINGS = {
     "live-unwritable": Kind(False, "live.jsonl cannot be written"),
     "lock-held": Kind(False, "a process holds a lock of the store right now"),
     "merge-lost": Kind(True, "a merge commit is no longer in its base"),
-    "merge-unnamed": Kind(True, "something was merged into a base, and no event says so"),
+    "merge-unnamed": Kind(False, "something was merged into a base, and no event says so: a pull, say"),
     "network-filesystem": Kind(False, "the store lies where locks do not hold"),
     "no-repository": Kind(False, "the store is no git repository of its own"),
     "not-a-segment": Kind(True, "a file among the segments is not named like one"),
@@ -70,6 +70,7 @@ FINDINGS = {
     "state-wrong": Kind(True, "the kept state of a stream is not what its events come to"),
     "stray-rows": Kind(True, "rows of the log's own tables belong to no event"),
     "stream-broken": Kind(True, "an event of a stream is missing, or there twice"),
+    "unapproved-in-base": Kind(True, "work that nobody approved is in its base"),
     "unknown-type": Kind(False, "an event of a newer crewlog; it changes nothing here"),
     "views-wrong": Kind(True, "the views are not what the log says"),
 }

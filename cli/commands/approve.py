@@ -45,6 +45,7 @@ def approve(
     It is the submission and its commit that are approved: a branch that moved since is refused, here and by `merge`. A
     task without a commit is COMPLETED with it, unless --no-merge.
     """
+    call.tell_who()
     text = text_from(call, note, "note")
     policy = call.store.config.review_by
     if policy == "person":
@@ -60,10 +61,19 @@ def approve(
         written = call.write(task, wanted, texts=[text])
         if merge and written.state.state == APPROVED:
             call.store.after_write()
-            return merge_one(call, task, keyed=False)
+            return _brought_in(call, task)
         return written
 
     each(call, values(tasks) or [None], one, facts=merged)
+
+
+def _brought_in(call: Call, task: str) -> Written:
+    """Merge what was just approved; a refusal says what the task is now: the approval stands."""
+    try:
+        return merge_one(call, task, keyed=False)
+    except Refusal as refusal:
+        message = f"{refusal.message}; {task} is {call.state_of(task).state}"
+        raise Refusal(refusal.code, message, refusal.hint, **refusal.details) from refusal
 
 
 def _signed(call: Call, task: str, wanted: Approve, key: str | None) -> Approve:

@@ -33,9 +33,14 @@ def cleanup(
     rest goes as well: its commits stay under refs/crewlog/TASK/, and the event task.cleaned names them.
     """
     from cli.git.cleaning import clean_all, look
+    from cli.git.merging import gates
 
     actor = call.actor
-    branches = look(call, abandoned=abandoned)[1] if dry_run else clean_all(call, abandoned=abandoned)
+    if dry_run:
+        found, branches = look(call, abandoned=abandoned)
+        left = gates(found)
+    else:
+        branches, left = clean_all(call, abandoned=abandoned)
     remarks = [] if dry_run else call.store.after_write()
     rows = [
         {
@@ -51,6 +56,7 @@ def cleanup(
     kept = [row for row, one in zip(rows, branches, strict=True) if not one.goes]
     verb = "would go" if dry_run else "removed"
     lines = [safe_line(f"{verb}  {row['branch']}  {str(row['commit'])[:12]}  {row['why']}") for row in gone]
+    lines += [safe_line(f"{verb}  {path}  the checkout of a merge that did not end") for path in left]
     lines += [safe_line(f"kept  {row['branch']}  {row['why']}") for row in kept]
-    data = {"by": actor, "removed": gone, "kept": kept, "dry_run": dry_run}
+    data = {"by": actor, "removed": gone, "kept": kept, "checkouts": left, "dry_run": dry_run}
     call.answer(Answer(data, lines or ["nothing to clean up"], [str(row["branch"]) for row in gone], remarks))

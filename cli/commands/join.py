@@ -62,6 +62,8 @@ def bind(
         task, claim = before.task, before.claim
     if before and before.agent != name and before.task:
         call.shell.remark(f"this worktree was bound to {before.agent} and {before.task}; now it is {name}'s")
+    if task and not git.linked and (before is None or before.agent != name):
+        call.shell.remark(f"from now on a command in {git.worktree} is {name}'s, unless it says --as NAME")
     write_binding(git, Binding(name, task, claim, store))
     return git.worktree
 

@@ -15,6 +15,7 @@ from cli.text import safe_line
 from domain.refusals import Refusal
 
 if TYPE_CHECKING:
+    from cli.git.merging import Merger
     from domain.log import Written
 
 
@@ -48,8 +49,12 @@ def merge(
                 "nothing-yet", "nothing is approved", "`crewlog list --state IN_REVIEW` waits for that."
             )
     if dry_run:
-        several(call, "task", names, lambda text: _predicted(call, call.task(text)), listed=all_)
+        from cli.git.merging import Merger
+
+        merger = Merger(call)
+        several(call, "task", names, lambda text: _predicted(call, merger, call.task(text)), listed=all_)
         return
+    call.tell_who()
     each(call, names, lambda task: merge_one(call, task), facts=merged, listed=all_)
 
 
@@ -74,10 +79,8 @@ def merge_one(call: Call, task: str, *, keyed: bool = True) -> Written:
     return Merger(call, keyed=keyed).merge(task)
 
 
-def _predicted(call: Call, task: str) -> Answer:
-    from cli.git.merging import Merger
-
-    plan = Merger(call).plan(task)
+def _predicted(call: Call, merger: Merger, task: str) -> Answer:
+    plan = merger.plan(task)
     state = call.state_of(task).state
     if plan is None:
         return Answer(
@@ -87,4 +90,5 @@ def _predicted(call: Call, task: str) -> Answer:
     said = f"conflicts in {safe_line(', '.join(files))}" if files else "merges cleanly"
     said = "is in already" if plan.found else said
     data = {"task": task, "state": state, "commit": plan.commit, "base": plan.base, "conflicts": files}
-    return Answer(data, [f"{task}  {said} ({safe_line(plan.base)} {plan.base_commit[:12]})"], [task])
+    at = f"with {', '.join(plan.after)} in it" if plan.after else plan.base_commit[:12]
+    return Answer(data, [f"{task}  {said} ({safe_line(plan.base)} {at})"], [task])

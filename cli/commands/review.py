@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cli.arguments import TaskArg
 from cli.call import Call
-from cli.commands.show import code_line, unfolded
+from cli.commands.show import OUTPUT_LINES, code_line, gate_lines, unfolded
 from cli.grammar import command
 from cli.output import Answer
 from cli.text import safe, safe_line
 from cli.writes import next_lines
 from domain.blobs import preview
 from domain.refusals import Refusal
-from domain.task import IN_REVIEW, InReview
+from domain.task import IN_REVIEW, InReview, Submission, Task, handed_in
+
+if TYPE_CHECKING:
+    from cli.git.repository import Repository
 
 FILES = 20
-OUTPUT_LINES = 20
 
 
 @command("review", "crewlog review\ncrewlog review t-3k9f --full")
@@ -37,10 +39,13 @@ def review(call: Call, task: TaskArg = None) -> None:
         for event in call.store.log.stream(f"task/{name}")
         if event.type == "task.noted"
     ]
-    outlook = _outlook(call, shown)
-    lines = [line for line in next_lines(state, None) if not line.startswith("crewlog review")]
+    outlook = _outlook(call, state)
+    who = call.who()
+    lines = [
+        line for line in next_lines(state, who.name if who else None) if not line.startswith("crewlog review")
+    ]
     data = {"task": shown, "notes": notes, "outlook": outlook, "next": lines}
-    call.answer(Answer(data, _lines(shown, notes, outlook, lines), [name]))
+    call.answer(Answer(data, _lines(shown, notes, outlook, gate_lines(call, shown), lines), [name]))
 
 
 def _oldest(call: Call) -> str:
@@ -57,29 +62,45 @@ def _oldest(call: Call) -> str:
     return min(since)[1]
 
 
-def _outlook(call: Call, shown: dict[str, Any]) -> dict[str, Any] | None:
+def _outlook(call: Call, state: Task) -> dict[str, Any] | None:
     """Whether it would merge now, and whether the branch is where it was; None for work without a commit."""
-    submission, commit = shown["submission"], shown["commit"]
-    if not commit or call.code is None:
+    submission = handed_in(state)
+    if submission is None or not submission.commit or call.code is None:
         return None
     from cli.git.repository import Repository
-    from cli.git.review import predict
+    from cli.git.review import base_of
 
-    found = Repository(call, call.code)
+    found, commit, base = Repository(call, call.code), submission.commit, base_of(submission)
+    unknown: dict[str, Any] = {"merges": None, "conflicts": [], "found": False, "refused": None}
     if not found.has(commit):
-        return {"here": False, "moved": False, "base": shown["base"], "merges": None, "conflicts": []}
-    code: dict[str, Any] = submission["code"] or {}
-    tip, base = found.tip(code.get("branch", "")), found.tip(code.get("base", ""))
-    conflicts = list(predict(found, base, commit).conflicts) if base else []
+        return {"here": False, "moved": False, "base": base or None, **unknown}
+    tip = found.tip(str((submission.code or {}).get("branch", "")))
     moved = tip is not None and tip != commit
-    merges = not conflicts if base else None
-    return {"here": True, "moved": moved, "base": shown["base"], "merges": merges, "conflicts": conflicts}
+    about = unknown | _foretold(found, state.card.id, submission, base)
+    return {"here": True, "moved": moved, "base": base or None, **about}
+
+
+def _foretold(found: Repository, task: str, submission: Submission, base: str) -> dict[str, Any]:
+    """What a merge would come to: `found` says that the base has it already, `refused` why there would be none now."""
+    from cli.git.merging import check_base, plan_into
+
+    about: dict[str, Any] = {}
+    try:
+        plan = plan_into(found, task, submission, base)
+        conflicts = list(plan.prediction.conflicts)
+        about = {"merges": not conflicts, "conflicts": conflicts, "found": plan.found}
+        if not plan.found:
+            check_base(found, plan)
+    except Refusal as refusal:
+        about["refused"] = refusal.message
+    return about
 
 
 def _lines(
     shown: dict[str, Any],
     notes: Sequence[dict[str, Any]],
     outlook: dict[str, Any] | None,
+    gate: Sequence[str],
     ahead: Sequence[str],
 ) -> list[str]:
     submission = shown["submission"]
@@ -97,7 +118,7 @@ def _lines(
     for note in notes:
         lines += _said(f"note by {note['by']}", note["text"])
     if shown["setback"]:
-        lines += _said("the last merge failed", shown["setback"]["reason"])
+        lines += [*_said("the last merge failed", shown["setback"]["reason"]), *gate]
     return lines + [f"  next: {line}" for line in ahead]
 
 
@@ -118,10 +139,14 @@ def _merging(outlook: dict[str, Any] | None) -> list[str]:
     if outlook is None:
         return []
     if not outlook["here"]:
-        return ["  its commit is not in this repository: fetch it first"]
+        return ["  its commit is not in this repository: `crewlog sync` gets it"]
     base = safe_line(outlook["base"] or "")
-    lines = [f"  merges with {base}"] if outlook["merges"] else []
+    told = f"is in {base} already" if outlook["found"] else f"merges with {base}"
+    lines = [f"  {told}"] if outlook["merges"] else []
     if outlook["conflicts"]:
         files = ", ".join(safe_line(name) for name in outlook["conflicts"][:FILES])
         lines = [f"  conflicts with {base} in {files}"]
+    lines += (
+        [f"  a merge would be refused now: {safe_line(outlook['refused'])}"] if outlook["refused"] else []
+    )
     return lines + (["  its branch has moved since: it must be handed in again"] if outlook["moved"] else [])

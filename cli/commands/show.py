@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any, cast
 
@@ -20,10 +21,22 @@ from cli.text import safe, safe_line
 from cli.writes import next_lines, short
 from domain.blobs import digest_of, preview
 from domain.refusals import Refusal
-from domain.task import AFTER, CANCELLED, COMPLETED, PARENT, RELATES, Task, claim_of, handed_in
+from domain.task import (
+    AFTER,
+    CANCELLED,
+    COMPLETED,
+    PARENT,
+    RELATES,
+    Completed,
+    Task,
+    claim_of,
+    handed_in,
+    merge_of,
+)
 
 EVENTS = 10
 BODY_LINES = 30
+OUTPUT_LINES = 20
 
 
 @command("show", "crewlog show t-3k9f\ncrewlog show t-3k9f --full --json", looks=True)
@@ -38,6 +51,7 @@ def show(call: Call, task: TaskArg = None, utc: UtcOption = False) -> None:
     if state is None:
         raise Refusal("not-found", f"there is no task {name}", "`crewlog list` shows the tasks.", task=name)
     shown = full(store.views.connection, name)
+    shown["merge"] = shown["merge"] or _merged(call, state)
     events = store.log.stream(f"task/{name}")
     records = [orjson.loads(event.line) for event in events]
     ahead = _ahead(call, state)
@@ -45,7 +59,8 @@ def show(call: Call, task: TaskArg = None, utc: UtcOption = False) -> None:
     shown, records = unfolded(call, shown), unfolded(call, records)
     data = {"task": shown, "events": records}
     style = call.style(utc=utc)
-    lines = [*_head(style, shown, partial(_named, call)), *_body(call, shown["body"])]
+    lines = [*_head(style, shown, partial(_named, call)), *gate_lines(call, shown)]
+    lines += _body(call, shown["body"])
     who = call.who()
     latest = events if call.options.full else events[-EVENTS:]
     count = f"{len(events)} event{'s' if len(events) > 1 else ''}"
@@ -82,6 +97,7 @@ def _head(style: Style, shown: dict[str, Any], named: Callable[[Sequence[str]], 
         "evidence": preview(shown["submission"]["evidence"]) if shown["submission"] else None,
         "check": _check(shown["submission"]),
         "approved": _approved(shown["approval"]),
+        "merged": _merge(shown["merge"]) if shown["state"] == COMPLETED else None,
         "setback": preview(shown["setback"]["reason"]) if shown["setback"] else None,
         "ended": _end(style, shown["end"], timed=shown["source"] is not None),
     }
@@ -100,8 +116,21 @@ def code_line(shown: dict[str, Any]) -> str | None:
     if ahead:
         parts += [f"{ahead['commits']} commit{'' if ahead['commits'] == 1 else 's'}"]
         parts += [f"{ahead['files']} files, +{ahead['added']} -{ahead['removed']}"]
+    code: dict[str, Any] = submission.get("code") or {}
+    left: int = code.get("uncommitted", 0)
+    parts += [f"{left} uncommitted change{'' if left == 1 else 's'} left out"] if left else []
     parts += ["its branch has moved since"] if ahead and ahead.get("moved") else []
     return safe_line(", ".join(parts))
+
+
+def gate_lines(call: Call, shown: dict[str, Any]) -> list[str]:
+    """What the gate said that failed last: the end of it, with --full all that was kept."""
+    event = call.store.log.event(shown["setback"]["id"]) if shown["setback"] else None
+    output = event.payload.get("gate_output") if event else None
+    told = safe(whole_text(call, output)).split("\n") if output else []
+    cut = 0 if call.options.full else max(0, len(told) - OUTPUT_LINES)
+    more = [f"    … {cut} lines before it; --full shows them"] if cut else []
+    return ["  the gate's output:", *more, *(f"    {line}" for line in told[cut:])] if told else []
 
 
 def _ahead(call: Call, state: Task) -> dict[str, Any] | None:
@@ -132,6 +161,17 @@ def unfolded(call: Call, value: Any) -> Any:
 def _approved(approval: dict[str, Any] | None) -> str | None:
     """`signed` says that there is a signature; `audit` and `verify` look whether it is good."""
     return f"by {approval['by']}, {'signed' if approval['signed'] else 'not signed'}" if approval else None
+
+
+def _merged(call: Call, state: Task) -> dict[str, Any] | None:
+    """The merge that COMPLETED it, as its events say; None where there was none: no commit, or in the base already."""
+    ended = call.store.log.event(state.end.id) if isinstance(state, Completed) else None
+    begun = call.store.log.event(str(ended.on.get("merging", ""))) if ended else None
+    return asdict(merge_of(begun)) if begun else None
+
+
+def _merge(merge: dict[str, Any] | None) -> str | None:
+    return f"{merge['merge'][:12]} into {merge['base']} by {merge['by']}" if merge else None
 
 
 def _named(call: Call, tasks: Sequence[str]) -> str:

@@ -29,6 +29,8 @@ class Names(NamedTuple):
 
     commits: list[Named]
     bases: dict[str, str]  # base → the earliest commit of it that an event names
+    waiting: dict[str, Named]  # task → what was handed in last, while nobody has approved it
+    approved: list[tuple[str, str]]  # commits that were approved, and where their work begins
 
 
 def findings(found: Repository) -> list[Finding]:
@@ -40,6 +42,7 @@ def findings(found: Repository) -> list[Finding]:
         *_astray(found, names, here),
         *_shared(found, names),
         *_unnamed(found, names),
+        *_unapproved(found, names, here),
     ]
 
 
@@ -54,10 +57,20 @@ def _names(events: Iterable[Event]) -> Names:
     commits: list[Named] = []
     bases: dict[str, str] = {}
     where: dict[str, tuple[str, str]] = {}  # task → base and branch of what was handed in last
+    waiting: dict[str, Named] = {}
+    approved: list[tuple[str, str]] = []
+    begins: dict[str, str] = {}  # commit → where its work begins
     for event in events:
         payload = event.payload
         if event.type == "task.submitted" and payload.get("commit"):
             where[event.subject] = (payload.get("base", ""), payload.get("branch", ""))
+            begins[payload["commit"]] = payload.get("base_commit", "")
+            waiting[event.subject] = Named(
+                payload["commit"], "work", event.id, event.subject, *where[event.subject]
+            )
+        if event.type == "task.approved" and payload.get("commit"):
+            waiting.pop(event.subject, None)
+            approved.append((payload["commit"], begins.get(payload["commit"], "")))
         base, branch = where.get(event.subject, ("", ""))
         base = payload.get("base", base)
         if event.type in ("task.submitted", "task.approved", "task.merging", "task.merged") and payload.get(
@@ -70,7 +83,7 @@ def _names(events: Iterable[Event]) -> Names:
             bases.setdefault(base, payload["base_commit"])
         if event.type == "task.cleaned":
             commits.append(Named(payload["commit"], "work", event.id, event.subject, "", payload["branch"]))
-    return Names(commits, bases)
+    return Names(commits, bases, waiting, approved)
 
 
 def _present(found: Repository, commits: set[str]) -> set[str]:
@@ -168,3 +181,31 @@ def _unnamed(found: Repository, names: Names) -> list[Finding]:
             if commit not in known
         ]
     return rows
+
+
+def _unapproved(found: Repository, names: Names, here: set[str]) -> list[Finding]:
+    """Work that is in its base though nobody approved it, alone or as a part of what was approved."""
+    return [
+        _finding(
+            found,
+            "unapproved-in-base",
+            f"commit {named.commit[:12]} of {named.task} is in {named.base}, and nobody approved it",
+            named.event,
+            f"`crewlog review {named.task}` shows it.",
+        )
+        for named in names.waiting.values()
+        if named.commit in here
+        and named.base
+        and found.tip(named.base)
+        and found.is_ancestor(named.commit, HEADS + named.base)
+        and not _is_part(found, named.commit, names.approved, here)
+    ]
+
+
+def _is_part(found: Repository, commit: str, approved: list[tuple[str, str]], here: set[str]) -> bool:
+    """True if the commit is among those of which approved work consists."""
+    return any(
+        found.is_ancestor(commit, tip)
+        for tip, begin in approved
+        if tip in here and begin and not (found.has(begin) and found.is_ancestor(commit, begin))
+    )

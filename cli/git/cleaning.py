@@ -123,9 +123,9 @@ def _forget(found: Repository, task: str, merged: str) -> None:
             found.git.run("update-ref", "-d", "--end-of-options", ref, commit)
 
 
-def clean_all(call: Call, *, abandoned: bool) -> list[Branch]:
-    """Remove what may go; every branch with what became of it."""
+def clean_all(call: Call, *, abandoned: bool) -> tuple[list[Branch], list[str]]:
+    """Remove what may go; every branch with what became of it, and the checkouts that a killed merge had left."""
     with quiet(call):
         found, branches = look(call, abandoned=abandoned)
-        remove_gates(found)
-        return [clean(found, branch) if branch.goes else branch for branch in branches]
+        left = remove_gates(found)
+        return [clean(found, branch) if branch.goes else branch for branch in branches], left

@@ -101,5 +101,5 @@ def _check(call: Call, asked: Asked, task: Task, folder: str) -> Json:
     environ = {"CREWLOG_TASK": task.card.id}
     came = run_command(call, asked.check, folder, environ, seconds=CHECK_SECONDS)
     if came.exit:
-        call.shell.remark(f"the check exited with {came.exit}; that is written down")
+        call.shell.remark(f"the check {came.ended}; that is written down")
     return dict(came.as_fields("check"))

@@ -7,6 +7,7 @@ Nothing is ever half done for good: what happens between two steps is found agai
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,7 +21,7 @@ from cli.git.running import Came, run_command
 from domain.commands import BeginMerge, FailMerge, Merge
 from domain.refusals import Refusal
 from domain.stores.queue import turn
-from domain.task import Approved, Merging, Submission, Task, current, handed_in
+from domain.task import Approved, Completed, Merging, Submission, Task, current, handed_in
 
 if TYPE_CHECKING:
     from domain.commands import Command
@@ -42,6 +43,7 @@ class Plan(NamedTuple):
     base_commit: str
     prediction: Prediction
     found: bool  # the base has the commit already
+    after: tuple[str, ...] = ()  # foretold only: the tasks that are merged before it
 
 
 class Merger:
@@ -51,6 +53,9 @@ class Merger:
         self._call = call
         self._step = step
         self._keyed = keyed
+        self._foretold: dict[
+            str, tuple[str, tuple[str, ...]]
+        ] = {}  # base → where it would be, the tasks in it
 
     def merge(self, task: str) -> Written:
         """Bring one task in, or finish what a crash left. Raises Refusal; a failed merge is written down first."""
@@ -68,13 +73,28 @@ class Merger:
         raise AssertionError  # a loop that ends by itself has raised or returned
 
     def plan(self, task: str) -> Plan | None:
-        """What `merge` would do, without doing it; None for a task without a commit."""
+        """What `merge` would do behind those foretold before, without doing it; None for a task without a commit.
+
+        Raises the Refusal that `merge` would.
+        """
         state = self._call.state_of(task)
-        if not _commit_of(state):
-            return None
         submission = _approved(self._call, state)
+        if submission is None or not submission.commit:
+            return None
         found = needed(self._call, f"merging {task}")
-        return _plan(found, task, submission)
+        if isinstance(state, Completed):
+            base = base_of(submission)
+            return Plan(
+                submission.commit, base, found.tip(base) or submission.commit, Prediction("", ()), found=True
+            )
+        base = base_of(submission) or found.default_base
+        at, before = self._foretold.get(base, (None, ()))
+        plan = _plan(found, task, submission, at)._replace(after=before)
+        if isinstance(state, Approved) and not plan.found:
+            check_base(found, plan)
+        if plan.prediction.tree and not plan.prediction.conflicts:
+            self._foretold[base] = (_trial(found, plan), (*before, task))
+        return plan
 
     def _once(self, found: Repository, task: str) -> Written:
         state = self._call.state_of(task)
@@ -85,7 +105,7 @@ class Merger:
         plan = _plan(found, task, state.submission)
         if plan.found:
             return self._write(task, Merge(self._call.actor, found=plan.commit))
-        _check_base(found, plan)
+        check_base(found, plan)
         self._step("checked")
         if plan.prediction.conflicts:
             raise self._conflict(state, plan)
@@ -156,7 +176,7 @@ class Merger:
             environ = {"CREWLOG_TASK": state.card.id}
             came = run_command(self._call, config.gate, folder, environ, seconds=config.gate_timeout)
         if came.exit:
-            reason = f"the gate exited with {came.exit} on the merge with {plan.base}"
+            reason = f"the gate {came.ended} on the merge with {plan.base}"
             fields = {"kind": "gate", "reason": reason, **came.as_fields("gate")}
             self._fail(state, {**fields, "base": plan.base, "base_commit": plan.base_commit})
             hint = (
@@ -203,29 +223,42 @@ def _commit_of(state: Task) -> str:
     return (submission.commit or "") if submission and isinstance(state, Approved | Merging) else ""
 
 
-def _approved(call: Call, state: Task) -> Submission:
+def _approved(call: Call, state: Task) -> Submission | None:
     from domain.decide import decide
 
-    if isinstance(state, Merging | Approved):
-        return state.submission
-    decide(Merge(call.actor), state)  # raises
-    raise Refusal(
-        "wrong-state", f"{state.card.id} is {state.state}", f"`crewlog show {state.card.id}` shows it."
-    )
+    if not isinstance(state, Merging | Approved):
+        decide(Merge(call.actor), state)  # raises, but for what is COMPLETED
+    return handed_in(state)
 
 
-def _plan(found: Repository, task: str, submission: Submission) -> Plan:
-    commit, base = submission.commit or "", base_of(submission) or found.default_base
+def _plan(found: Repository, task: str, submission: Submission, at: str | None = None) -> Plan:
+    """The plan for the base as it is, or as it would be `at` a commit."""
+    base = base_of(submission) or found.default_base
     check_unmoved(found, task, submission)
-    tip = found.tip(base)
+    return plan_into(found, task, submission, base, at)
+
+
+def plan_into(found: Repository, task: str, submission: Submission, base: str, at: str | None = None) -> Plan:
+    """What merging what was handed in into a base would do. Refused (`not-a-branch`) where the base is gone."""
+    commit, tip = submission.commit or "", at or found.tip(base)
     if tip is None:
-        raise Refusal("not-a-branch", f"{task} goes into {base}, which is not here", "Look at `git branch`.")
+        began = str((submission.code or {}).get("base_commit", commit))
+        hint = f"`git branch {shlex.quote(base)} {began[:12]}` makes it anew where the work began."
+        raise Refusal("not-a-branch", f"{task} goes into {base}, which is not here", hint, base=base)
     if found.is_ancestor(commit, tip):
         return Plan(commit, base, tip, Prediction("", ()), found=True)
     return Plan(commit, base, tip, predict(found, tip, commit), found=False)
 
 
-def _check_base(found: Repository, plan: Plan) -> None:
+def _trial(found: Repository, plan: Plan) -> str:
+    """A merge commit that nothing will ever hold, for those that come behind it to be foretold on."""
+    who = {f"GIT_{role}_{part}": NOWHERE for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
+    parents = ("-p", plan.base_commit, "-p", plan.commit)
+    line = ("commit-tree", plan.prediction.tree, *parents, "-m", "a trial")
+    return found.git.run(*line, environ=who).line
+
+
+def check_base(found: Repository, plan: Plan) -> None:
     """Refuse what would lose something or build on what is old. Nothing is written for it: it is nobody's fault."""
     upstream = found.git.line("for-each-ref", "--format=%(upstream)", HEADS + plan.base)
     if upstream and found.git.run("rev-parse", "-q", "--verify", upstream, codes=(0, 1, 128)).code == 0:
@@ -293,13 +326,18 @@ def _checkout(found: Repository, merge: str) -> Generator[str]:
         _remove(found, path)
 
 
-def remove_gates(found: Repository) -> None:
-    """Remove the checkouts that a killed merge left. Only while nobody merges."""
-    if not os.path.isdir(found.work):
-        return
-    for name in os.listdir(found.work):
-        if name.startswith("gate-"):
-            _remove(found, os.path.join(found.work, name))
+def gates(found: Repository) -> list[str]:
+    """The checkouts of merged trees: of a gate that runs, or left by a merge that was killed."""
+    names = os.listdir(found.work) if os.path.isdir(found.work) else ()
+    return [os.path.join(found.work, name) for name in sorted(names) if name.startswith("gate-")]
+
+
+def remove_gates(found: Repository) -> list[str]:
+    """Remove the checkouts that a killed merge left; which they were. Only while nobody merges."""
+    left = gates(found)
+    for path in left:
+        _remove(found, path)
+    return left
 
 
 def _remove(found: Repository, path: str) -> None:

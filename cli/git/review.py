@@ -9,6 +9,8 @@ from cli.git.repository import Repository, needed, printable, repository
 from domain.refusals import Refusal
 from domain.task import Claim, Submission, Task, claim_of, handed_in, submission_of
 
+FETCH = "`crewlog sync` gets the branches of the crew; they are pushed by the `crewlog sync` of where the work is."
+
 
 class Prediction(NamedTuple):
     """What merging two commits would come to: the tree, or the files that conflict."""
@@ -36,9 +38,7 @@ def check_unmoved(found: Repository, task: str, submission: Submission) -> None:
     commit, code = submission.commit or "", submission.code or {}
     if not found.has(commit):
         message = f"commit {commit[:12]} of {task} is not in this repository"
-        raise Refusal(
-            "absent-commit", message, "Fetch the branch first (`git fetch`).", task=task, commit=commit
-        )
+        raise Refusal("absent-commit", message, FETCH, task=task, commit=commit)
     branch = str(code.get("branch", ""))
     tip = found.tip(branch) if branch else None
     if tip and tip != commit:
@@ -110,5 +110,5 @@ def ends_of(call: Call, state: Task) -> tuple[Repository, str, str]:
         )
     if not commit or not found.has(commit):
         message = f"the work of {task} is not in this repository"
-        raise Refusal("absent-commit", message, "Fetch the branch first (`git fetch`).", task=task)
+        raise Refusal("absent-commit", message, FETCH, task=task)
     return found, before, commit

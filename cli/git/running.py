@@ -19,11 +19,19 @@ TIMED_OUT = 124  # as `timeout` says it
 
 
 class Came(NamedTuple):
-    """How the command ended: its exit code (128 + N: by signal N) and the end of its output."""
+    """How the command ended: its exit code (128 + N: by signal N), the end of its output, after how long it was stopped."""
 
     command: str
     exit: int
     output: str
+    stopped: float = 0  # seconds; 0: it ended by itself
+
+    @property
+    def ended(self) -> str:
+        """How it ended, as words behind its name."""
+        if self.stopped:
+            return f"was stopped: it took longer than {self.stopped:g} s (exit {self.exit})"
+        return f"exited with {self.exit}"
 
     def as_fields(self, name: str) -> dict[str, str | int]:
         """The fields of an event, whose names begin with this one."""
@@ -50,19 +58,25 @@ def run_command(
         except OSError as error:
             raise Refusal("bad-value", f"cannot run sh: {error.strerror}", "Look at the PATH.") from error
         code = _wait(process, seconds)
-        return Came(command, code, _without_secrets(_end_of(file, call.store.config.blob)))
+        output = _without_secrets(_end_of(file, call.store.config.blob))
+        if code is None:
+            said = f"(stopped: it took longer than {seconds:g} s)"
+            return Came(command, TIMED_OUT, f"{output}\n{said}".lstrip(), seconds)
+        return Came(command, code, output)
 
 
-def _wait(process: subprocess.Popen[bytes], seconds: float) -> int:
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> int | None:
+    """Its exit code; None where it had to be stopped."""
+    code: int | None = None
     try:
         code = process.wait(seconds)
     except subprocess.TimeoutExpired:
-        code = TIMED_OUT
+        pass
     finally:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    return code if code >= 0 else OFFSET - code
+    return code if code is None or code >= 0 else OFFSET - code
 
 
 def _end_of(file: IO[bytes], limit: int) -> str:

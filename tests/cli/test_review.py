@@ -24,7 +24,7 @@ def test_without_merge_it_waits_for_merge(crew: Crew) -> None:
     task, _ = crew.submitted()
 
     approved = crew.do(f"approve {task} --no-merge --as zoe")
-    assert (approved["state"], approved["next"]) == ("APPROVED", [f"crewlog merge {task}"])
+    assert (approved["state"], approved["next"]) == ("APPROVED", [f"crewlog merge {task} --as zoe"])
 
     assert crew.do(f"merge {task} --as bob")["state"] == "COMPLETED"
 
@@ -119,7 +119,7 @@ def test_for_people_the_refused_ones_are_remarks(crew: Crew) -> None:
     result = crew.run("approve", first, waiting, "--as", "zoe", "-q")
 
     assert (result.code, result.out.split()) == (4, [first])
-    assert result.err.startswith(f"{waiting}: {waiting} is ASSIGNED; approve needs IN_REVIEW [wrong-state]")
+    assert result.err.startswith(f"{waiting} is ASSIGNED; approve needs IN_REVIEW [wrong-state]")
 
 
 def test_a_task_named_twice_is_judged_once(crew: Crew) -> None:

@@ -29,8 +29,8 @@ def test_people_see_the_task_its_facts_its_last_events_and_what_to_type_next(cre
     assert "    by name" in lines
     assert "  4 events:" in lines
     assert lines[-2:] == [
-        f"  next: crewlog approve {task}",
-        f'  next: crewlog reject {task} --reason "…"',
+        f"  next: crewlog approve {task} --as NAME",
+        f'  next: crewlog reject {task} --reason "…" --as NAME',
     ]
 
 

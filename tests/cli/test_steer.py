@@ -12,7 +12,7 @@ def test_cancelled_tasks_can_be_taken_back(crew: Crew) -> None:
 
     cancelled = crew.do(f"cancel {task} --reason 'done upstream' --as zoe")
 
-    assert (cancelled["state"], cancelled["next"]) == ("CANCELLED", [f"crewlog retry {task}"])
+    assert (cancelled["state"], cancelled["next"]) == ("CANCELLED", [f"crewlog retry {task} --as zoe"])
     assert crew.do(f"show {task}")["task"]["end"]["reason"] == "done upstream"
     assert crew.do(f"retry {task} --reason 'not quite' --as zoe")["state"] == "ASSIGNED"
     assert crew.do(f"show {task}")["task"]["attempts"] == 2

@@ -14,7 +14,7 @@ def test_done_hands_the_work_in_with_its_evidence(crew: Crew) -> None:
     answer = crew.do(f"done {task} --as ada --claim {claim} --evidence -", stdin="all 31 tests pass\n")
 
     assert (answer["state"], answer["claim"]) == ("IN_REVIEW", claim)
-    assert answer["next"][0] == f"crewlog approve {task}"
+    assert answer["next"][0] == f"crewlog approve {task} --as NAME"
     submission = crew.do(f"show {task}")["task"]["submission"]
     assert (submission["id"], submission["by"]) == (answer["event"], "ada")
     assert submission["evidence"] == "all 31 tests pass"
@@ -102,7 +102,7 @@ def test_fail_gives_the_task_up_with_a_reason(crew: Crew) -> None:
     assert why(crew.refused(f"fail {task} --as ada --claim {claim}")) == ("usage", 2)
     answer = crew.do(f"fail {task} --reason 'needs a decision' --as ada --claim {claim}")
 
-    assert (answer["state"], answer["next"]) == ("FAILED", [f"crewlog retry {task}"])
+    assert (answer["state"], answer["next"]) == ("FAILED", [f"crewlog retry {task} --as ada"])
     assert crew.do(f"show {task}")["task"]["end"]["reason"] == "needs a decision"
 
 

@@ -385,3 +385,41 @@ def test_run_finds_the_program_where_it_was_typed(team: Team) -> None:
     )
 
     assert result.json["runs"][0]["outcome"] == "left", result
+
+
+def test_who_binds_the_main_worktree_is_told_so_and_so_is_who_judges_there(team: Team) -> None:
+    mine = team.spawn("mine")
+    work = team.submitted_work()
+
+    begun = team.run("start", mine, "--as", "cy", "--no-branch")
+    again = team.run("start", team.spawn("more"), "--as", "cy", "--no-branch")
+    approved = team.run("approve", work.task)
+    merged = team.run("merge", work.task, "--as", "zoe")
+
+    told = f"a command in {team.folder} is cy's, unless it says --as NAME"
+    assert told in begun.err
+    assert told not in again.err
+    assert "done as cy, by this worktree's binding" in approved.err
+    assert (merged.code, "done as" in merged.err) == (0, False)
+
+
+def test_an_agent_in_a_worktree_of_its_own_is_told_nothing_of_names(team: Team) -> None:
+    work, other = team.submitted_work(), team.begin(name="bob")
+
+    assert "--as NAME" not in team.run("approve", work.task, cwd=other.folder).err
+
+
+def test_in_a_submodule_the_binding_of_the_worktree_around_holds(team: Team) -> None:
+    inner = repository(team.folder.parent / "inner")
+    commit(inner, "inner.txt")
+    allowed = ("-c", "protocol.file.allow=always")
+    team.git(*allowed, "submodule", "add", "-q", str(inner), "sub")
+    team.git("commit", "-q", "-m", "a submodule")
+    work = team.begin()
+    team.git(*allowed, "submodule", "update", "-q", "--init", folder=work.folder)
+
+    assert team.do("whoami", cwd=team.folder / "sub")["name"] is None  # nothing is bound there
+    found = team.do("whoami", cwd=work.folder / "sub")
+
+    assert (found["name"], found["task"]) == ("ada", work.task)
+    team.do("progress --text 'half of it'", cwd=work.folder / "sub")

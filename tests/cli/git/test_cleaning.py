@@ -177,3 +177,16 @@ def test_a_worktree_with_submodules_is_left_to_its_owner(team: Team) -> None:
 
     assert "submodules" in answer["kept"][0]["why"]
     assert (work.folder / "lib").exists()
+
+
+def test_the_checkout_that_a_killed_merge_left_goes_and_is_listed(team: Team) -> None:
+    left = team.folder / ".crewlog/work/gate-0123456789ab"
+    team.git("worktree", "add", "-q", "--detach", str(left))
+
+    foretold = team.run("cleanup", "--dry-run", "--as", "zoe").out
+    answer = team.do("cleanup --as zoe")
+
+    assert f"would go  {left}  " in foretold
+    assert (answer["checkouts"], left.exists()) == ([str(left)], False)
+    assert "gate-" not in team.git("worktree", "list")
+    assert team.do("cleanup --as zoe")["checkouts"] == []

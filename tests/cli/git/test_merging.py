@@ -57,6 +57,23 @@ def test_the_merge_commit_names_task_and_event_and_has_both_parents(team: Team) 
     assert team.events(work.task)[-3:] == ["task.approved", "task.merging", "task.merged"]
 
 
+def test_a_completed_task_says_by_which_merge_commit_it_came_in(team: Team) -> None:
+    before = team.tip()
+    work = team.approved_work()
+    team.do(f"merge {work.task} --as zoe")
+
+    shown = team.do(f"show {work.task}")["task"]
+
+    merge = shown["merge"]
+    assert (merge["merge"], merge["base"], merge["base_commit"], merge["by"]) == (
+        team.tip(),
+        "main",
+        before,
+        "zoe",
+    )
+    assert f"  merged    {team.tip()[:12]} into main by zoe" in team.run("show", work.task).out
+
+
 def test_the_merge_commit_is_by_whom_git_says(team: Team) -> None:
     team.git("config", "user.name", "Zoë X")
     team.git("config", "user.email", "zoe@example.org")
@@ -228,7 +245,25 @@ def test_a_gate_that_hangs_is_ended(team: Team) -> None:
     team.settings('[merge]\ngate = "sleep 1000 & sleep 1000"\ntimeout = "1s"\n')
     work = team.approved_work()
 
-    assert team.refused(f"merge {work.task} --as zoe")["details"]["exit"] == 124
+    refused = team.refused(f"merge {work.task} --as zoe")
+
+    assert refused["details"]["exit"] == 124
+    assert "took longer than 1 s" in refused["message"]
+    assert "took longer than 1 s" in team.run("show", work.task).out
+
+
+def test_what_the_gate_said_is_shown_where_the_hint_sends_one(team: Team) -> None:
+    team.settings('[merge]\ngate = "seq 1 3000; echo WHY; exit 3"\n')  # more than an event holds
+    work = team.approved_work()
+
+    refused = team.refused(f"merge {work.task} --as zoe")
+
+    assert f"`crewlog show {work.task} --full`" in refused["hint"]
+    for command in ("show", "review"):
+        short, full = (team.run(command, work.task, *more).out.splitlines() for more in ((), ("--full",)))
+        assert "    WHY" in short
+        assert "    … 2981 lines before it; --full shows them" in short
+        assert {"    1", "    3000", "    WHY"} < set(full)
 
 
 def test_a_base_that_moves_while_the_gate_runs_is_merged_into_as_it_is_then(team: Team) -> None:
@@ -269,6 +304,20 @@ def test_all_merges_in_the_order_of_approval_and_goes_on_after_a_conflict(team: 
     assert team.merges() == [f"Merge {works[number].task}: task {number}" for number in (3, 0, 2)]
 
 
+def test_a_merge_that_fails_behind_an_approval_says_that_the_approval_stands(team: Team) -> None:
+    work = team.begin()
+    team.edit(work.folder, "ours\n")
+    team.finish(work)
+    team.edit(team.folder, "theirs\n")
+
+    refused = team.refused(f"approve {work.task} --merge --as zoe")
+
+    assert why(refused) == ("merge-conflict", 5)
+    assert refused["message"].endswith(f"; {work.task} is APPROVED")
+    listed = team.run("merge", "--all", "--as", "zoe").err
+    assert listed.splitlines()[0].startswith(f"{work.task} conflicts with main")  # named once
+
+
 def test_all_of_nothing_is_nothing_yet(team: Team) -> None:
     assert why(team.refused("merge --all --as zoe")) == ("nothing-yet", 8)
     assert why(team.refused("merge x --all --as zoe")) == ("usage", 2)
@@ -286,6 +335,68 @@ def test_a_dry_run_changes_nothing(team: Team) -> None:
     assert not (team.folder / ".crewlog/ran").exists()
 
 
+def test_a_dry_run_of_what_is_not_approved_is_refused_as_the_merge_is(team: Team) -> None:
+    work = team.submitted_work()
+
+    refused = team.refused(f"merge {work.task} --dry-run --as zoe")
+
+    assert refused == team.refused(f"merge {work.task} --as zoe")
+    assert why(refused)[1] == 4
+
+
+def test_a_dry_run_of_all_foretells_each_task_behind_those_before_it(team: Team) -> None:
+    works = [team.begin(f"task {number}") for number in range(3)]
+    for number, work in enumerate(works):
+        team.edit(work.folder, f"{number}\n", "other.txt" if number == 1 else "hello.py")
+        team.finish(work)
+    for work in works:
+        team.do(f"approve {work.task} --as zoe")
+    tip = team.tip()
+
+    answer = team.do("merge --all --dry-run --as zoe")
+    text = team.run("merge", "--all", "--dry-run", "--as", "zoe").out
+
+    assert [row["conflicts"] for row in answer["results"]] == [[], [], ["hello.py"]]
+    assert (
+        f"{works[2].task}  conflicts in hello.py (main with {works[0].task}, {works[1].task} in it)" in text
+    )
+    assert team.tip() == tip
+    team.run("merge", "--all", "--as", "zoe")
+    assert [team.state(work.task) for work in works] == ["COMPLETED", "COMPLETED", "APPROVED"]
+    done = team.run("merge", works[0].task, "--dry-run", "--as", "zoe")
+    assert (done.code, "is in already" in done.out) == (0, True)
+
+
+def test_a_dry_run_and_a_review_foretell_that_a_dirty_base_is_refused(team: Team) -> None:
+    work = team.approved_work()
+    (team.folder / "hello.py").write_text("mine\n")
+
+    refused = team.refused(f"merge {work.task} --dry-run --as zoe")
+
+    assert why(refused) == ("dirty", 4)
+    outlook = team.do(f"review {work.task}")["outlook"]
+    assert (outlook["merges"], outlook["refused"]) == (True, refused["message"])
+    assert f"a merge would be refused now: {refused['message']}" in team.run("review", work.task).out
+
+
+def test_a_base_that_was_deleted_can_be_made_anew_as_the_hint_says(team: Team) -> None:
+    team.git("branch", "rel")
+    work = team.begin(more="--base rel")
+    commit(work.folder)
+    team.finish(work)
+    team.git("branch", "-q", "-D", "rel")
+
+    assert "which is not here" in team.do(f"review {work.task}")["outlook"]["refused"]
+    refused = team.refused(f"approve {work.task} --merge --as zoe")
+    assert why(refused)[0] == "not-a-branch"
+    words = refused["hint"].split("`")[1].split()
+    assert words[:3] == ["git", "branch", "rel"]
+    team.git(*words[1:])
+
+    assert team.do(f"merge {work.task} --as zoe")["state"] == "COMPLETED"
+    assert len(team.merges("rel")) == 1
+
+
 def test_an_upstream_that_is_ahead_is_to_be_pulled_first(team: Team) -> None:
     upstream = team.folder.parent / "upstream.git"
     git(team.folder, "clone", "-q", "--bare", str(team.folder), str(upstream))
@@ -300,6 +411,8 @@ def test_an_upstream_that_is_ahead_is_to_be_pulled_first(team: Team) -> None:
     refused = team.refused(f"merge {work.task} --as zoe")
 
     assert why(refused) == ("base-behind", 4)
+    assert why(team.refused(f"merge {work.task} --dry-run --as zoe")) == ("base-behind", 4)
+    assert team.do(f"review {work.task}")["outlook"]["refused"] == refused["message"]
     assert "`git pull`" in refused["hint"]
     assert team.events(work.task)[-1] == "task.approved"
     team.git("pull", "-q")

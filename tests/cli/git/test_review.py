@@ -26,8 +26,13 @@ def test_review_shows_all_that_one_must_know_and_the_lines_to_judge_by(team: Tea
         "base": "main",
         "merges": True,
         "conflicts": [],
+        "found": False,
+        "refused": None,
     }
-    assert answer["next"] == [f"crewlog approve {work.task}", f'crewlog reject {work.task} --reason "…"']
+    assert answer["next"] == [
+        f"crewlog approve {work.task} --as NAME",
+        f'crewlog reject {work.task} --reason "…" --as NAME',
+    ]
     text = team.run("review", work.task).out
     for said in (
         "all 31 tests pass",
@@ -38,6 +43,18 @@ def test_review_shows_all_that_one_must_know_and_the_lines_to_judge_by(team: Tea
         "merges with main",
     ):
         assert said in text
+
+
+def test_the_lines_to_judge_it_by_work_where_they_are_printed(team: Team) -> None:
+    work = team.begin()
+    commit(work.folder)
+    handed_in = team.finish(work)["next"][0]
+    line = team.do(f"review {work.task} --as zoe")["next"][0]
+
+    pasted = team.refused(handed_in.removeprefix("crewlog "), cwd=work.folder)
+    assert (handed_in, why(pasted)) == (f"crewlog approve {work.task} --as NAME", ("bad-name", 2))
+    approved = team.do(line.removeprefix("crewlog "), cwd=work.folder)
+    assert team.do(approved["next"][0].removeprefix("crewlog "), cwd=work.folder)["state"] == "COMPLETED"
 
 
 def test_review_without_a_task_shows_the_one_that_waits_longest(team: Team) -> None:
@@ -57,6 +74,24 @@ def test_review_predicts_a_conflict(team: Team) -> None:
 
     assert team.do(f"review {work.task}")["outlook"]["conflicts"] == ["hello.py"]
     assert "conflicts with main in hello.py" in team.run("review", work.task).out
+
+
+def test_what_was_left_uncommitted_is_told_to_who_reviews(team: Team) -> None:
+    work = team.begin()
+    commit(work.folder)
+    (work.folder / "left.txt").write_text("not committed\n")
+    team.finish(work, "--allow-dirty")
+
+    for command in ("review", "show"):
+        assert "1 uncommitted change left out" in team.run(command, work.task).out
+
+
+def test_review_says_that_the_work_is_in_the_base_already(team: Team) -> None:
+    work = team.submitted_work()
+    team.git("merge", "-q", "--ff-only", work.branch)
+
+    assert team.do(f"review {work.task}")["outlook"]["found"]
+    assert "is in main already" in team.run("review", work.task).out
 
 
 def test_review_works_outside_git(crew: Crew) -> None:
@@ -152,7 +187,9 @@ def test_what_is_not_here_cannot_be_approved(team: Team) -> None:
     refused = there.refused(f"approve {work.task} --as zoe")
 
     assert why(refused) == ("absent-commit", 3)
-    assert "git fetch" in refused["hint"]
+    assert "`crewlog sync`" in refused["hint"]
+    assert "`crewlog sync`" in there.run("diff", work.task).err
+    assert "`crewlog sync`" in there.run("review", work.task).out
     assert there.do(f"review {work.task}")["outlook"]["here"] is False
 
 
