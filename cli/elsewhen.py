@@ -42,10 +42,14 @@ class Borrowed(Store):
     def _fill(self, call: Call, place: str) -> Imported:
         from cli.source import any_source
         from export.importing import import_from
+        from export.signing import SIGNERS
 
         write_private(self.path(DATABASE), "", replace=False)
         self.log.create()
         self.source = any_source(call, place)
+        signers = self.source.signers()
+        if signers is not None:
+            write_private(self.path(SIGNERS), signers.decode("utf-8", "replace"))
         with progress(call.shell, "reading") as step:
             return import_from(self.log, self.source, step)
 

@@ -14,6 +14,7 @@ class Kind(NamedTuple):
 
 FINDINGS = {
     "approval-signature": Kind(True, "the signature of an approval is not the approver's"),
+    "approval-unchecked": Kind(False, "an approval is signed, and nothing says whose key is whose"),
     "approval-unsigned": Kind(True, "an approval under `[review] by = signed` bears no signature"),
     "arrival-wrong": Kind(True, "an event is said to have come before the one in front of it"),
     "bad-blob": Kind(True, "an imported blob does not match its hash; it was left out"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from tests.cli.clones import bare, clone
 from tests.cli.conftest import Crew, why
+from tests.cli.repositories import git
 
 SECOND = 1_000_000
 LOOKS = ("list --json", "list", "log --json -n 1000")
@@ -204,3 +206,29 @@ def test_nothing_can_be_written_to_what_is_only_looked_at(crew: Crew) -> None:
     result = crew.run("note", "t-aaaaaaaa", "x", "--at", "1h")
 
     assert (result.code, "--at" in result.err) == (2, True)
+
+
+def test_signed_approvals_are_judged_by_the_signers_that_lie_beside_the_segments(
+    published: tuple[Crew, str], tmp_path: Path
+) -> None:
+    eve, _ = published
+    ada, key = Crew(tmp_path / "ada", eve.environ), tmp_path / "zoe"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    signers = ada.folder / ".crewlog/signers"
+    signers.write_text(f"zoe {key.with_suffix('.pub').read_text()}")
+    task = ada.spawn("two")
+    ada.do(f"start {task} --as ada --no-branch")
+    ada.do(f"done {task} --as ada --no-commit")
+    ada.do(f"approve {task} --as zoe --sign {key}")
+    ada.do("sync")
+    git(eve.folder, "fetch", "-q")
+
+    for place in ("origin/crewlog", "../ada/.crewlog", "../ada"):
+        answer = eve.do(f"audit --from {place}")
+        assert (answer["findings"], answer["tasks"][1]["signature"]) == ([], "signed"), place
+    signers.unlink()
+    unknown = eve.do("audit --from ../ada/.crewlog")
+    assert unknown["ok"]
+    assert [finding["code"] for finding in unknown["findings"]] == ["approval-unchecked"]
+    assert unknown["tasks"][1]["signature"].startswith("not checked")
+    assert "/tmp/" not in unknown["tasks"][1]["signature"]
