@@ -89,13 +89,20 @@ _NO_EVENTS: tuple[int, tuple[str, ...]] = (0, ())
 _NO_CHAIN = End(0, "")
 
 
+class _Early(NamedTuple):
+    """An event whose predecessor in its chain has not been read yet, and the id of that."""
+
+    id: str
+    prev: str
+
+
 class _Look:
     """One pass over the log, in its order. `at` does what every event needs, and asks the others where something is odd."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
         self._streams: dict[str, tuple[int, tuple[str, ...]]] = {}
-        self._holes: dict[str, dict[int, str]] = {}
+        self._holes: dict[str, dict[int, _Early]] = {}
         self._arrived = 0
         self._limit = event.format_time(log.clock() + AHEAD)
         self.events = 0
@@ -135,7 +142,7 @@ class _Look:
                 if self._holes:
                     self._close_holes(replica)
             else:
-                self._off_chain(position, replica, seq, event_id)
+                self._off_chain(position, replica, seq, _Early(event_id, body.get("prev", "")))
             if body["ts"] > self._limit or topic not in EVENT_TYPES or body["v"] > VERSION:
                 self._odd(position, body)
             for digest in blobs_of(line):
@@ -163,17 +170,17 @@ class _Look:
                 self._say(row[0], "parent-missing", f"parent {parent[:12]} is not before it", event_id)
         return tuple(sorted((*(head for head in heads if head not in parents), event_id)))
 
-    def _off_chain(self, position: int, replica: str, seq: int, event_id: str) -> None:
+    def _off_chain(self, position: int, replica: str, seq: int, early: _Early) -> None:
         """An event that does not continue its replica's chain: it came early, or its number was given twice."""
         holes = self._holes.setdefault(replica, {})
         if seq in holes:
-            self.found.append(fork(replica, seq, holes[seq], event_id))
+            self.found.append(fork(replica, seq, holes[seq].id, early.id))
         elif seq <= self.ends.get(replica, _NO_CHAIN).seq:
             hint = "A store was copied or restored and went on under its old id; both events are kept."
             message = f"position {position}: {replica} had an event with number {seq} before"
-            self.found.say("fork", message, path=replica, hint=hint, of=event_id)
+            self.found.say("fork", message, path=replica, hint=hint, of=early.id)
         else:
-            holes[seq] = event_id
+            holes[seq] = early
 
     def _odd(self, position: int, body: dict[str, Any]) -> None:
         if body["ts"] > self._limit:
@@ -185,8 +192,8 @@ class _Look:
     def _close_holes(self, replica: str) -> None:
         """Go on with what came before its predecessor."""
         holes, end = self._holes.get(replica, {}), self.ends[replica]
-        while end.seq + 1 in holes:
-            end = End(end.seq + 1, holes.pop(end.seq + 1))
+        while (early := holes.get(end.seq + 1)) and early.prev == end.id:
+            end = End(end.seq + 1, holes.pop(end.seq + 1).id)
             self.ends[replica] = end
 
     def finish(self) -> None:
@@ -212,16 +219,16 @@ class _Look:
 
     def _report_holes(self) -> None:
         for replica, holes in self._holes.items():
-            seq = self.ends.get(replica, End(0, "")).seq
+            seq, before = self.ends.get(replica, _NO_CHAIN)
             for first in sorted(holes):
-                if first == seq + 1:  # it names another predecessor than the one that is here
-                    self.found.say(
-                        "fork", f"{replica} {first} does not continue {seq}", path=replica, of=holes[first]
-                    )
-                elif first > seq + 1:
+                event_id, prev = holes[first]
+                if first > seq + 1:
                     message = f"{replica}: {seq + 1} to {first - 1} are missing"
-                    self.found.say("gap", message, path=replica, hint=_IMPORT, of=holes[first])
-                seq = first
+                    self.found.say("gap", message, path=replica, hint=_IMPORT, of=event_id)
+                elif prev != before:  # it names another predecessor than the one that is here
+                    message = f"{replica} {first} does not continue {seq}"
+                    self.found.say("fork", message, path=replica, of=event_id)
+                seq, before = first, event_id
 
 
 _KEEP = "Keep the file as it is; another clone or a backup has the event as it was."

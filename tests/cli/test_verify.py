@@ -116,6 +116,16 @@ def test_what_was_changed_in_the_database_with_the_triggers_dropped_is_found(wha
     assert expected <= set(codes(busy))
 
 
+def test_behind_a_gap_a_chain_that_goes_on_is_no_fork(busy: Crew) -> None:
+    busy.do("note two more --as ada")
+    plainly(busy, "DELETE FROM stored_events WHERE rowid = 3")
+
+    found = codes(busy)
+
+    assert found.count("gap") == 1
+    assert "fork" not in found
+
+
 def test_views_that_were_edited_are_found_and_made_anew(busy: Crew) -> None:
     connection = sqlite3.connect(store(busy) / "views.db")
     connection.execute("UPDATE tasks SET title = 'three' WHERE slug = 'two'")
