@@ -53,8 +53,7 @@ def sync(
         "state": call.store.log.state_hash(),
     }
     done = answer(call, imported, **more)
-    remarks = [f"{path}: both sides changed it; the remote's is kept" for path in settled]
-    remarks += [f"not pushed: {text}" for text in refused]
+    remarks = [*settled, *(f"not pushed: {text}" for text in refused)]
     lines = [*done.lines, *(f"pushed {name}" for name in more["branches"])]
     call.answer(Answer(done.data, lines, done.ids, [*done.remarks, *remarks], done.exit))
 

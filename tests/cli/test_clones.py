@@ -250,3 +250,25 @@ def test_a_damaged_segment_of_another_clone_is_told_and_the_rest_comes_in(pair: 
     (finding,) = done.json["findings"]
     assert (finding["code"], finding["line"], finding["offset"]) == ("bad-line", 1, 0)
     assert finding["path"].endswith(newest.name)
+
+
+def test_a_clones_own_segment_that_another_one_changed_is_kept_as_it_wrote_it(
+    pair: tuple[Crew, Crew],
+) -> None:
+    ada, bob = pair
+    (own,) = (path for path in segments(ada) if b'"one"' in path.read_bytes())
+    whole = own.read_bytes()
+    remote = ada.folder.parent / "origin.git"
+    sly = ada.folder.parent / "sly"
+    git(sly.parent, "clone", "-q", "-b", "crewlog", str(remote), str(sly))
+    theirs = sly / own.relative_to(ada.folder / ".crewlog")
+    theirs.write_bytes(whole.replace(b'"one"', b'"two"'))
+    git(sly, "commit", "-q", "-a", "-m", "sly")
+    git(sly, "push", "-q", "origin", "crewlog")
+
+    done = ada.run("sync")
+
+    assert (done.code, "this clone's own is kept" in done.err) == (0, True), done
+    assert own.read_bytes() == whole
+    bob.do("sync")
+    assert [crew.do("verify")["findings"] for crew in pair] == [[], []]
