@@ -6,6 +6,7 @@ import fcntl
 import os
 import sqlite3
 import stat
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cli.call import Call
@@ -20,6 +21,17 @@ RACE_FIXED = (3, 51, 3)
 NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs"})
 MOUNTS = "/proc/self/mounts"
 LARGE_WAL = 64 * 1024 * 1024
+# What `Segments.mend` can mend, where the log has it.
+FILES = frozenset(
+    {
+        "blob-changed",
+        "blob-unexported",
+        "segment-changed",
+        "segment-cut",
+        "segment-missing",
+        "segment-unreadable",
+    }
+)
 LOCKS = ("queue.lock", "views.lock", "live.lock", "segments.lock")
 
 
@@ -57,6 +69,7 @@ class Diagnosis:
             self._blobs,
             self._states,
             self._live,
+            self._segments,
             self._views,
             self._git,
         )
@@ -75,7 +88,23 @@ class Diagnosis:
         live = [code for code in codes if code.startswith("live-")]
         if live and self._store.live.rebuild().remark is None:
             done += live
+        files = codes & FILES
+        if files:
+            self._store.segments.mend()
+            done += sorted(files - {finding.code for finding in self._segments()})
         return done
+
+    def _segments(self) -> Iterator[Finding]:
+        from export.verify import verify_blobs, verify_segments
+
+        yield from verify_segments(self._store.log, self._store.folder)
+        yield from verify_blobs(self._store.log, self._store.folder, self._referred)
+
+    @cached_property
+    def _referred(self) -> dict[str, str]:
+        from export.verify import referred_blobs
+
+        return referred_blobs(self._store.log)
 
     def _sqlite(self) -> Iterator[Finding]:
         if sqlite3.sqlite_version_info < RACE_FIXED:
@@ -132,14 +161,7 @@ class Diagnosis:
             yield Finding("pending", self._store.folder, message, "`crewlog sync` may bring it.")
 
     def _blobs(self) -> Iterator[Finding]:
-        from export.segments import blobs_of
-
-        log, position = self._store.log, 0
-        orphans = set(log.blobs())
-        while orphans and (rows := log.lines(position)):
-            position = rows[-1].id
-            for row in rows:
-                orphans.difference_update(blobs_of(row.state))
+        orphans = self._store.log.blobs().keys() - self._referred
         if orphans:
             message = f"{len(orphans)} blobs belong to no event"
             yield Finding("orphan-blobs", self._store.folder, message, "They do no harm.", id=min(orphans))

@@ -654,6 +654,7 @@ ANSWERS: dict[str, Schema] = {
             "events": COUNT,
             "segments": _list(TEXT),
             "sealed": COUNT,
+            "mended": _list(TEXT),
             "blobs": COUNT,
         }
     ),

@@ -21,6 +21,7 @@ FINDINGS = {
     "bad-line": Kind(True, "an imported line is not sound; the rest of its file was left out"),
     "blob-changed": Kind(True, "a blob does not match its hash"),
     "blob-missing": Kind(True, "a blob that an event refers to is not here"),
+    "blob-unexported": Kind(True, "a segment refers to a blob, and the blob's file is not there"),
     "bytes-changed": Kind(True, "the bytes of an event do not hash to its id"),
     "chain-end": Kind(True, "the last event of a clone's chain is missing"),
     "checkpoint-broken": Kind(True, "the log does not continue the checkpoint"),

@@ -15,7 +15,7 @@ from domain import event
 from domain.event import LINE_LIMIT, Event, is_id
 from domain.refusals import Refusal
 from export.findings import Finding
-from export.segments import batches, blobs_of
+from export.segments import REWRITE, batches, blobs_of
 
 if TYPE_CHECKING:
     from domain.intake import Inserted
@@ -179,7 +179,7 @@ class _Import:
         code = "bad-line" if refusal.code == "corrupt" else refusal.code
         stated = str(refusal.details.get("id", ""))
         message = f"{refusal.message}; the rest of the file was left out"
-        self._find(Finding(code, file.path, message, _RESTORE, line.number, line.offset, stated))
+        self._find(Finding(code, file.path, message, self._hint(file), line.number, line.offset, stated))
         self._done += file.size
 
     def _check_place(self, file: File, last: _Last, now: _Last, line: bytes) -> None:
@@ -196,7 +196,11 @@ class _Import:
         if file.span and last.seq != file.span.last:
             end = last.seq if last.id else "nothing"
             message = f"the file ends with {end}; by its name it goes up to {file.span.last}"
-            self._find(Finding("cut-segment", file.path, message, _RESTORE, offset=file.size))
+            self._find(Finding("cut-segment", file.path, message, self._hint(file), offset=file.size))
+
+    def _hint(self, file: File) -> str:
+        """What to do about a file that is not sound: who wrote it has it in the log."""
+        return REWRITE if file.span and file.span.replica == self._log.replica else _RESTORE
 
     def _report(self, offset: int) -> None:
         if self._progress:

@@ -21,7 +21,7 @@ from domain.refusals import Refusal
 from domain.registry import EVENT_TYPES
 from export.findings import Finding
 from export.importing import AHEAD, fork
-from export.segments import batches, blob_path, blobs_of
+from export.segments import REWRITE, batches, blob_path, blobs_of, sealed_spans
 from export.sources import File, Places
 
 if TYPE_CHECKING:
@@ -264,6 +264,18 @@ def verify_states(log: Log, progress: Progress | None = None) -> list[Finding]:
 # --- blobs -----------------------------------------------------------------------------------------------------------
 
 
+def referred_blobs(log: Log) -> dict[str, str]:
+    """The blobs that events refer to, each with the first of these events."""
+    found: dict[str, str] = {}
+    position = 0
+    while rows := log.lines(position, CHUNK):
+        position = rows[-1].id
+        for row in rows:
+            for digest in blobs_of(row.state):
+                found.setdefault(digest, row.state[7:71].decode())
+    return found
+
+
 def verify_blobs(log: Log, folder: str, referred: dict[str, str]) -> list[Finding]:
     """Every blob hashes to its name, and every one that an event refers to is here, or was taken out on purpose."""
     found = Findings()
@@ -277,17 +289,36 @@ def verify_blobs(log: Log, folder: str, referred: dict[str, str]) -> list[Findin
             message = f"blob {digest[:12]}, of event {event_id[:12]}, is not here"
             found.say("blob-missing", message, hint=_IMPORT, of=digest)
     places = Places([folder])
-    for digest in places.blobs():
+    there = places.blobs()
+    for digest in _unexported(log, folder, referred, {*kept}.difference(there)):
+        path = os.path.join(folder, blob_path(digest))
+        message = f"a segment refers to blob {digest[:12]}, and its file is not there"
+        found.say("blob-unexported", message, path=path, hint=REWRITE, of=digest)
+    for digest in there:
         data = places.blob(digest, 1 << 30)
         if data is None or sha256(data).hexdigest() != digest:
             path = os.path.join(folder, blob_path(digest))
-            found.say("blob-changed", f"{path} does not match its name", path=path, hint=_SEGMENT, of=digest)
+            found.say("blob-changed", f"{path} does not match its name", path=path, hint=REWRITE, of=digest)
     return found
+
+
+def _unexported(log: Log, folder: str, referred: dict[str, str], absent: set[str]) -> Iterator[str]:
+    """The blobs without a file that an event in a segment refers to."""
+    sealed: dict[str, int] = {}
+    for digest in sorted(absent & referred.keys()):
+        event = log.event(referred[digest])
+        if event is None:
+            continue
+        if event.replica not in sealed:
+            spans = sealed_spans(folder, event.replica)
+            sealed[event.replica] = spans[-1].last if spans else 0
+        if event.seq <= sealed[event.replica]:
+            yield digest
 
 
 # --- segments --------------------------------------------------------------------------------------------------------
 
-_SEGMENT = "`git log` in the store's folder tells who changed it; `git checkout` brings it back."
+_SEGMENT = f"`git log` in the store's folder tells who changed it; {REWRITE}"
 
 
 def verify_segments(log: Log, folder: str, progress: Progress | None = None) -> list[Finding]:

@@ -57,15 +57,10 @@ def _show(call: Call, prefix: str) -> None:
 
 def _verify(call: Call) -> None:
     from cli.importing import finding_lines
-    from export.segments import blobs_of
-    from export.verify import CHUNK, verify_blobs
+    from export.verify import referred_blobs, verify_blobs
 
-    log, position = call.store.log, 0
-    referred: dict[str, str] = {}
-    while rows := log.lines(position, CHUNK):
-        position = rows[-1].id
-        referred.update((digest, row.state[7:71].decode()) for row in rows for digest in blobs_of(row.state))
-    found = verify_blobs(log, call.store.folder, referred)
+    log = call.store.log
+    found = verify_blobs(log, call.store.folder, referred_blobs(log))
     number = len(log.blobs())
     data = {"blobs": number, "findings": [finding.as_dict() for finding in found]}
     lines = [*finding_lines(found), f"{number:,} blobs, {len(found)} findings"]

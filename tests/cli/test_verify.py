@@ -6,8 +6,10 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import orjson
 import pytest
 
+from domain import event
 from tests.cli.clones import segments
 from tests.cli.conftest import Crew, why
 
@@ -199,6 +201,46 @@ def test_a_segment_that_was_removed_is_missing(busy: Crew) -> None:
     segments(busy)[0].unlink()
 
     assert codes(busy) == ["segment-missing"]
+
+
+@pytest.mark.parametrize("line", ["export --rebuild", "doctor --repair"])
+@pytest.mark.parametrize("what", [what for what, (place, *_) in FILES.items() if place != "live.jsonl"])
+def test_own_segments_and_blobs_that_were_changed_are_written_again_from_the_log(
+    what: str, line: str, busy: Crew
+) -> None:
+    place, change, code = FILES[what]
+    path = next(store(busy).glob(f"{place}/*/*"))
+    whole = path.read_bytes()
+    path.write_bytes(change(whole))
+
+    assert "export --rebuild" in busy.run("--json", "verify").json["findings"][0]["hint"]
+    answer = busy.do(line)
+
+    assert code in answer.get("repaired", [code])
+    assert path.read_bytes() == whole
+    assert codes(busy) == []
+
+
+def test_a_segment_with_an_event_that_the_log_lacks_is_never_written_over(busy: Crew) -> None:
+    path = segments(busy)[0]
+    first, rest = path.read_bytes().split(b"\n", 1)
+    fields = {name: value for name, value in orjson.loads(first).items() if name != "id"}
+    strange = event.seal({**fields, "ts": "2020-01-01T00:00:00.000000Z"})
+    path.write_bytes(strange.line + b"\n" + rest)
+
+    busy.run("export", "--rebuild")
+
+    assert strange.line in path.read_bytes()
+
+
+def test_a_file_of_a_blob_that_was_removed_is_found_and_the_next_export_writes_it_again(busy: Crew) -> None:
+    (path,) = store(busy).glob("blobs/*/*")
+    path.unlink()
+
+    assert codes(busy) == ["blob-unexported"]
+    assert busy.run("blob", "verify").code == 7
+    assert busy.do("export")["blobs"] == 1
+    assert codes(busy) == []
 
 
 # --- checkpoints -------------------------------------------------------------------------------------------------
