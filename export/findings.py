@@ -37,6 +37,7 @@ FINDINGS = {
     "gap": Kind(True, "events of a clone's chain are missing"),
     "heads-wrong": Kind(True, "the kept heads of a stream are not those that its events say"),
     "index-wrong": Kind(True, "the table of ids does not say what the log says"),
+    "keys-wrong": Kind(True, "an idempotency key does not stand for the first event that bears it"),
     "large-wal": Kind(False, "SQLite's -wal has grown large"),
     "live-absent": Kind(False, "there is no live.jsonl"),
     "live-behind": Kind(False, "live.jsonl has not all events yet"),

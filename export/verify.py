@@ -21,6 +21,7 @@ from domain.refusals import Refusal
 from domain.registry import EVENT_TYPES
 from export.findings import Finding
 from export.importing import AHEAD, fork
+from export.keys import Keys, Used
 from export.segments import REWRITE, batches, blob_path, blobs_of, sealed_spans
 from export.sources import File, Places
 
@@ -101,6 +102,8 @@ class _Look:
 
     def __init__(self, log: Log) -> None:
         self._log = log
+        self._keys = Keys(log)
+        self._unread = 0
         self._streams: dict[str, tuple[int, tuple[str, ...]]] = {}
         self._holes: dict[str, dict[int, _Early]] = {}
         self._arrived = 0
@@ -114,13 +117,16 @@ class _Look:
         """Look at the next rows."""
         self.events += len(rows)
         streams, ends, hashed, loads = self._streams, self.ends, event.id_of, orjson.loads
+        used: list[Used] = []
         for row in rows:
             position, stream, version, topic, line, kept_id, arrived = row
             event_id = hashed(line)
             if line[:73] != _HEAD % event_id.encode():
                 self._say(position, "bytes-changed", "the bytes do not hash to the id", stated_id(line))
+                self._unread += 1
                 continue
             body = loads(line)
+            used.append(Used(position, body["from"], body.get("key", ""), event_id))
             before, heads = streams.get(stream, _NO_EVENTS)
             if kept_id != event_id or arrived is None or arrived < self._arrived or version != before + 1:
                 self._kept(row, event_id, before)
@@ -147,6 +153,8 @@ class _Look:
                 self._odd(position, body)
             for digest in blobs_of(line):
                 self.blobs.setdefault(digest, event_id)
+        for item in self._keys.wrong(used):
+            self._say(item.position, "keys-wrong", f"key {item.key!r} does not lead to it", item.id)
 
     def _say(self, position: int, code: str, message: str, event_id: str = "") -> None:
         self.found.say(code, f"position {position}: {message}", of=event_id, hint=_KEEP, line=position)
@@ -213,6 +221,9 @@ class _Look:
         for what, number in self._log.strays().items():
             if number:
                 self.found.say("stray-rows", f"{number} rows of {what} belong to no event of the log")
+        surplus = self._keys.surplus()
+        if surplus > self._unread:
+            self.found.say("keys-wrong", f"{surplus} keys stand for no event that bears them", hint=_KEEP)
         waiting = self._log.pending()
         if waiting:
             self.found.say("pending", f"{waiting} events wait for one that is not here", hint=_IMPORT)
