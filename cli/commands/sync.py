@@ -95,15 +95,14 @@ def _joined(one: Imported, other: Imported) -> Imported:
 
 def _would(call: Call, sharing: Sharing) -> Answer:
     """What would go and come. The remote's branch is fetched, and nothing else changes."""
-    from cli.source import ref_source
+    from cli.git.sharing import FETCHED
     from export.sources import Ref
 
     unsealed = call.store.segments.unsealed()
     incoming = 0
     if sharing.fetch():
         known = call.store.log
-        source: Any = ref_source(call, "refs/remotes/origin/crewlog")
-        assert isinstance(source, Ref)  # noqa: S101 - what ref_source gives
+        source = Ref(sharing.store, FETCHED)
         ends = {replica: end[0] for replica, end in known.chains().items()}
         for file in source.files():
             if file.span:

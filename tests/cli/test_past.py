@@ -232,3 +232,48 @@ def test_signed_approvals_are_judged_by_the_signers_that_lie_beside_the_segments
     assert [finding["code"] for finding in unknown["findings"]] == ["approval-unchecked"]
     assert unknown["tasks"][1]["signature"].startswith("not checked")
     assert "crewlog-" not in unknown["tasks"][1]["signature"]
+
+
+def test_at_a_time_somebody_elses_log_is_as_its_events_say_and_not_as_it_was_read(tmp_path: Path) -> None:
+    moment = 10**15
+    crew = Crew(tmp_path, clock=lambda: moment)
+    crew.do("init --as zoe")
+    for title in ("one", "two"):
+        crew.spawn(title)
+        moment += 3_600 * SECOND
+    crew.do("export")
+
+    def titles(when: str) -> list[str]:
+        return [row["title"] for row in crew.do(f"list --from .crewlog --at {when}")["tasks"]]
+
+    assert titles("90m") == ["one"]
+    assert titles("30m") == titles("2001-09-09T03:30") == ["one", "two"]
+    assert titles(crew.run("log", "-n", "1", "-q").out.strip()) == ["one", "two"]
+
+
+def test_the_ref_that_is_named_is_the_code_repositorys_though_the_store_has_one_of_that_name(
+    published: tuple[Crew, str],
+) -> None:
+    eve, _ = published
+    eve.do("init --as eve")
+    ada = Crew(eve.folder.parent / "ada", eve.environ)
+    ada.spawn("new")
+    ada.do("sync")
+    git(eve.folder, "fetch", "-q")
+
+    titles = [row["title"] for row in eve.do("list --from origin/crewlog")["tasks"]]
+
+    assert titles == ["one", "new"]
+    assert len(eve.do("list")["tasks"]) == 1
+
+
+def test_the_commits_that_a_branch_names_are_looked_for_in_the_repository_that_one_is_in(
+    published: tuple[Crew, str], tmp_path: Path
+) -> None:
+    eve, _ = published
+    assert eve.do("verify --git --from origin/crewlog")["ok"]
+
+    (tmp_path / "away").mkdir()
+    refused = eve.refused("verify --git --from ../ada/.crewlog", cwd=tmp_path / "away")
+    assert why(refused) == ("git", 6)
+    assert "away belongs to none" in refused["message"]
