@@ -8,7 +8,7 @@ import typer
 
 from cli.call import Call
 from cli.grammar import command
-from cli.output import Answer
+from cli.output import Answer, print_exactly
 from cli.text import safe
 from domain.refusals import Exit, Refusal
 
@@ -52,7 +52,11 @@ def _show(call: Call, prefix: str) -> None:
     data = call.store.log.blob(digest)
     text = data.decode("utf-8", "replace")
     answer = {"sha256": digest, "size": len(data), "text": text}
-    call.answer(Answer(answer, safe(text).split("\n"), [digest]))
+    lines = safe(text).split("\n")
+    if not (call.options.json or call.options.quiet or call.shell.stdout.isatty()):
+        print_exactly(call.shell, data)
+        lines = []
+    call.answer(Answer(answer, lines, [digest]))
 
 
 def _verify(call: Call) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import orjson
@@ -103,6 +104,15 @@ TAMPERED: dict[str, tuple[str, set[str]]] = {
     ),
     "a blob": ("UPDATE blobs SET data = CAST('c' AS BLOB)", {"blob-changed"}),
     "a blob taken out": ("DELETE FROM blobs", {"blob-missing"}),
+    "the keys taken out": ("DELETE FROM keys", {"keys-wrong"}),
+    "all keys of one event": (
+        "UPDATE keys SET id = (SELECT id FROM event_id WHERE position = 2)",
+        {"keys-wrong"},
+    ),
+    "a key of an event that bears another": (
+        "INSERT INTO keys VALUES ('ada', 'k', (SELECT id FROM event_id WHERE position = 2))",
+        {"keys-wrong"},
+    ),
     "a key that belongs to nothing": (
         "INSERT INTO keys VALUES ('ada', 'k', 'ffff')",
         {"stray-rows"},
@@ -116,6 +126,19 @@ def test_what_was_changed_in_the_database_with_the_triggers_dropped_is_found(wha
     plainly(busy, *script.split(";"))
 
     assert expected <= set(codes(busy))
+
+
+def test_a_key_that_two_clones_used_stands_for_the_first_event_and_is_no_finding(busy: Crew) -> None:
+    other = Crew(busy.folder / "other")
+    other.folder.mkdir()
+    other.do("init --as bob")
+    for crew in (busy, other):
+        crew.do("spawn once --key once --as zoe")
+    other.do("export")
+
+    busy.do("import other/.crewlog")
+
+    assert codes(busy) == []
 
 
 def test_behind_a_gap_a_chain_that_goes_on_is_no_fork(busy: Crew) -> None:
@@ -295,6 +318,14 @@ def test_a_blob_is_shown_by_its_hash_and_all_are_checked(busy: Crew) -> None:
     assert why(busy.refused("blob show ffffffffff")) == ("not-found", 3)
     assert why(busy.refused("blob show")) == ("usage", 2)
     assert why(busy.refused("blob eat ffffffffff")) == ("usage", 2)
+
+
+def test_a_blob_in_a_pipe_is_the_bytes_that_were_hashed(busy: Crew) -> None:
+    digest = busy.do("show two")["task"]["body"]["blob"]["sha256"]
+
+    out = busy.run("blob", "show", digest).out
+
+    assert sha256(out.encode()).hexdigest() == digest
 
 
 def test_a_redacted_blob_leaves_its_hash_and_an_event_and_the_rest_stays_whole(busy: Crew) -> None:
