@@ -13,7 +13,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 
-from domain.event import LINE_LIMIT, id_of, is_id, stated_id
+from domain.event import LINE_LIMIT, check, id_of, is_id, stated_id
 from domain.names import is_name
 from domain.refusals import Refusal
 from domain.stores import queue
@@ -86,6 +86,23 @@ def blobs_of(line: bytes) -> list[str]:
     return [found.decode() for found in _BLOB.findall(line)] if b'"blob":{' in line else []
 
 
+def is_whole(data: bytes, item: Span) -> bool:
+    """True for the bytes of a segment in which every event is sound, and continues the one before it."""
+    *lines, rest = data.split(b"\n")
+    if rest or len(lines) != item.last - item.first + 1:
+        return False
+    last = ""
+    for seq, line in enumerate(lines, item.first):
+        try:
+            found = check(line)
+        except Refusal:
+            return False
+        if (found.replica, found.seq) != (item.replica, seq) or (last and found.prev != last):
+            return False
+        last = found.id
+    return True
+
+
 class Segments:
     """The segments of the store in `folder` (`.crewlog`), sealed for these replicas: this clone's id, and earlier ones."""
 
@@ -111,7 +128,8 @@ class Segments:
     def mend(self) -> list[str]:
         """Write this clone's own segments, and the blobs, again from the log where the files differ; their paths.
 
-        A file with a sound event that the log has not is left: nothing may be lost by mending.
+        A file with a sound event that the log has not is left: nothing may be lost by mending. So is one that is whole: of
+        a chain that forked it may be the other branch.
         """
         with queue.turn(os.path.join(self._folder, "segments.lock")):
             self._sweep()
@@ -132,7 +150,7 @@ class Segments:
                 return  # the log is older than the file
             data, last = _lines(events), item.last
             found = self._read(item.path)
-            if found != data and not self._has_more(found):
+            if found != data and not is_whole(found, item) and not self._has_more(found):
                 self._put(item.path, data, replace=True)
                 yield item.path
 
@@ -172,7 +190,9 @@ class Segments:
             position = rows[-1].position
             for row in rows:
                 if row.event.replica == replica and row.event.seq >= next_seq:
-                    later[row.event.seq] = row.event
+                    later.setdefault(
+                        row.event.seq, row.event
+                    )  # of two with one number the one that was here first
             while next_seq in later:
                 yield later.pop(next_seq)
                 next_seq += 1

@@ -16,7 +16,7 @@ from cli.store import Store
 from domain.refusals import Refusal
 from domain.task import APPROVED, IN_REVIEW, claim_of, load, submission_of
 from export.git import Git
-from export.segments import LOG, span
+from export.segments import LOG, is_whole, span
 
 FETCHED = "refs/remotes/origin/crewlog"
 TRIES = 8
@@ -103,9 +103,7 @@ class Sharing:
         """Of settings that both sides changed keep the remote's, of segments one's own; all else is nobody's to decide."""
         parts = self.store.run("diff", "--name-only", "--diff-filter=U", "-z").parts
         shared = [path for path in parts if path in ("config.toml", "signers")]
-        own = [
-            path for path in parts if (sealed := span(path)) and sealed.replica in self.crew.segments.replicas
-        ]
+        own = [path for path in parts if self._is_broken_own(path)]
         strange = [path for path in parts if path not in (*shared, *own)]
         if strange or not parts:
             self.store.run("merge", "--abort", codes=(0, 128))
@@ -118,6 +116,14 @@ class Sharing:
         self.store.run("add", "--", *parts)
         self.store.run("commit", "--quiet", "--no-verify", "--no-gpg-sign", "-m", "sync", environ=WHO)
         return [f"{path}: both sides changed it; the remote's is kept" for path in shared]
+
+    def _is_broken_own(self, path: str) -> bool:
+        """True for a segment of this clone that the remote has in a form that no clone can have written."""
+        sealed = span(path)
+        if sealed is None or sealed.replica not in self.crew.segments.replicas:
+            return False
+        theirs = self.store.run("cat-file", "blob", f"{FETCHED}:{path}", codes=(0, 128))
+        return not is_whole(theirs.out, sealed)
 
     def push(self) -> bool:
         """Push the branch; False where somebody else was quicker."""
