@@ -10,6 +10,7 @@ from cli.call import Call
 from cli.commands.show import code_line, unfolded
 from cli.grammar import command
 from cli.output import Answer
+from cli.tables import conflicts_line
 from cli.text import safe, safe_line
 from cli.writes import next_lines
 from domain.blobs import preview
@@ -20,7 +21,7 @@ FILES = 20
 OUTPUT_LINES = 20
 
 
-@command("review", "crewlog review\ncrewlog review t-3k9f --full")
+@command("review", "crewlog review\ncrewlog review t-3k9f --full", looks=True)
 def review(call: Call, task: TaskArg = None) -> None:
     """Show what was handed in: evidence, checks, size, notes, whether it merges, and the lines to judge it by.
 
@@ -60,7 +61,7 @@ def _oldest(call: Call) -> str:
 def _outlook(call: Call, shown: dict[str, Any]) -> dict[str, Any] | None:
     """Whether it would merge now, and whether the branch is where it was; None for work without a commit."""
     submission, commit = shown["submission"], shown["commit"]
-    if not commit or call.code is None:
+    if not commit or call.code is None or call.options.at is not None:  # git says how it is now
         return None
     from cli.git.repository import Repository
     from cli.git.review import predict
@@ -93,6 +94,8 @@ def _lines(
         lines += _said("states to have run", submission["ran"])
     line = code_line(shown)
     lines += [f"  {line}"] if line else []
+    if shown["conflicts"]:
+        lines += [f"  {conflicts_line(shown['conflicts'])} of clones: settle them first"]
     lines += _merging(outlook)
     for note in notes:
         lines += _said(f"note by {note['by']}", note["text"])
