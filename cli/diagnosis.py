@@ -32,6 +32,7 @@ FILES = frozenset(
         "segment-unreadable",
     }
 )
+GIT_LOCKS = ("index.lock", "HEAD.lock")
 LOCKS = ("queue.lock", "views.lock", "live.lock", "segments.lock")
 
 
@@ -65,6 +66,7 @@ class Diagnosis:
             self._files,
             self._permissions,
             self._locks,
+            self._git_locks,
             self._pending,
             self._blobs,
             self._states,
@@ -131,7 +133,7 @@ class Diagnosis:
             )
 
     def _permissions(self) -> Iterator[Finding]:
-        for name in ("", "crewlog.db", "views.db", "live.jsonl", "config.toml"):
+        for name in ("", "crewlog.db", "views.db", "live.jsonl", "config.toml", "signers"):
             path = os.path.join(self._store.folder, name)
             try:
                 found = os.lstat(path)
@@ -154,6 +156,15 @@ class Diagnosis:
                 hint = f"`ps -p {pid}` says what it does; a lock goes with its process, no file has to be removed."
                 yield Finding("lock-held", path, f"process {pid} holds it now", hint)
 
+    def _git_locks(self) -> Iterator[Finding]:
+        """Locks of git, of the code's repository and the store's own: they stay where git was killed."""
+        folders = [self._store.path(".git")]
+        folders += [self._call.code.git_dir, self._call.code.common_dir] if self._call.code else []
+        for path in dict.fromkeys(os.path.join(folder, name) for folder in folders for name in GIT_LOCKS):
+            if os.path.lexists(path):
+                hint = "If `ps` shows no git at work, one was killed there: `git status` beside it says how to go on."
+                yield Finding("git-locked", path, "git has a lock here", hint)
+
     def _pending(self) -> Iterator[Finding]:
         waiting = self._store.log.pending()
         if waiting:
@@ -164,7 +175,13 @@ class Diagnosis:
         orphans = self._store.log.blobs().keys() - self._referred
         if orphans:
             message = f"{len(orphans)} blobs belong to no event"
-            yield Finding("orphan-blobs", self._store.folder, message, "They do no harm.", id=min(orphans))
+            yield Finding(
+                "orphan-blobs",
+                self._store.folder,
+                message,
+                "No event needs them; `crewlog blob verify` looks whether they are whole.",
+                id=min(orphans),
+            )
 
     def _states(self) -> Iterator[Finding]:
         from export.verify import verify_states

@@ -35,6 +35,7 @@ FINDINGS = {
     "fork": Kind(True, "a clone's chain has two events with one number"),
     "future": Kind(False, "an event's time is more than ten minutes ahead of this clock"),
     "gap": Kind(True, "events of a clone's chain are missing"),
+    "git-locked": Kind(False, "git has a lock on a repository, or was killed there"),
     "heads-wrong": Kind(True, "the kept heads of a stream are not those that its events say"),
     "index-wrong": Kind(True, "the table of ids does not say what the log says"),
     "keys-wrong": Kind(True, "an idempotency key does not stand for the first event that bears it"),
