@@ -661,7 +661,7 @@ ANSWERS: dict[str, Schema] = {
     "import": {"anyOf": [IMPORTED, FOREIGN]},
     "sync": {
         "anyOf": [
-            _object({**_CAME_IN, **_SYNCED, "state": TEXT}),
+            _object({**_CAME_IN, **_SYNCED, "sent": COUNT, "state": TEXT}),
             _object({**_SYNCED, "sealed": COUNT, "incoming": COUNT}),
         ]
     },

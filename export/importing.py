@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from domain import event
 from domain.event import LINE_LIMIT, Event, is_id
 from domain.refusals import Refusal
+from domain.task import Task
 from export.findings import Finding
 from export.segments import REWRITE, batches, blobs_of
 
@@ -124,9 +125,14 @@ class _Import:
             self._log.pending(),
             len(self._streams),
             blobs,
-            tuple(self._conflicts.values()),
+            tuple(conflict for conflict in self._conflicts.values() if self._is_unsettled(conflict)),
             tuple(self._findings),
         )
+
+    def _is_unsettled(self, conflict: Conflict) -> bool:
+        """False for a conflict that a later event of the same import resolved."""
+        state = self._log.state(conflict.stream)
+        return not isinstance(state, Task) or conflict.event in state.card.conflicts
 
     def _find(self, finding: Finding) -> None:
         if len(self._findings) < FINDING_LIMIT:
@@ -214,7 +220,7 @@ class _Import:
             inserted = transaction.insert([found for found, _ in chunk])
             transaction.drop_redacted(_redacted(inserted.new))
         self._read += len(places)
-        self._new += len(inserted.new) + len(inserted.pending)
+        self._new += len(places.keys() & {item.id for item in (*inserted.new, *inserted.pending)})
         self._streams.update(item.stream for item in inserted.new)
         for change in inserted.changes:
             for lost in change.conflicts:

@@ -42,24 +42,25 @@ def sync(
     call.store.log.settle()
     call.store.segments.seal()
     sharing.commit()
-    imported, settled = _exchange(call, sharing)
+    imported, settled, sent = _exchange(call, sharing)
     sharing.fetch_branches()
     branches = sharing.under_review()
     refused = sharing.push_branches(branches)
     more: dict[str, Any] = {
         "remote": remote,
         "pushed": True,
+        "sent": sent,
         "branches": [name for name in branches if not any(text.startswith(f"{name}:") for text in refused)],
         "state": call.store.log.state_hash(),
     }
     done = answer(call, imported, **more)
     remarks = [*settled, *(f"not pushed: {text}" for text in refused)]
-    lines = [*done.lines, *(f"pushed {name}" for name in more["branches"])]
+    lines = [*done.lines, f"{sent:,} events pushed", *(f"pushed {name}" for name in more["branches"])]
     call.answer(Answer(done.data, lines, done.ids, [*done.remarks, *remarks], done.exit))
 
 
-def _exchange(call: Call, sharing: Sharing) -> tuple[Imported, list[str]]:
-    """Fetch, merge, import and push, again where somebody else pushed meanwhile."""
+def _exchange(call: Call, sharing: Sharing) -> tuple[Imported, list[str], int]:
+    """Fetch, merge, import and push, again where somebody else pushed meanwhile; how many events went."""
     from cli.git.sharing import TRIES
 
     settled: list[str] = []
@@ -69,8 +70,9 @@ def _exchange(call: Call, sharing: Sharing) -> tuple[Imported, list[str]]:
             settled += sharing.merge()
         found = _take_in(call)
         imported = found if imported is None else _joined(imported, found)
+        sent = sharing.outgoing()
         if sharing.is_pushed() or sharing.push():
-            return imported, settled
+            return imported, settled, sent
     message = f"{TRIES} times another clone pushed first"
     raise Refusal("git-busy", message, "All that came was taken in; run it again.")
 

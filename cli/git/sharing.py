@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from functools import cached_property
 
+from cli.files import make_private
 from cli.git.storing import BRANCH, WHO, commit
 from cli.place import find_git
 from cli.store import Store
@@ -19,6 +20,8 @@ from export.git import Git
 from export.segments import LOG, is_whole, span
 
 FETCHED = "refs/remotes/origin/crewlog"
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+SETTINGS = ("config.toml", "signers")
 TRIES = 8
 
 
@@ -86,7 +89,27 @@ class Sharing:
             "--allow-unrelated-histories",
         )
         done = self.store.run(*line, "-m", "sync", FETCHED, codes=(0, 1), environ=WHO)
-        return [*(self._settle(done.err) if done.code else []), *self._keep_own(before)]
+        remarks = [*(self._settle(done.err) if done.code else []), *self._keep_own(before)]
+        for name in SETTINGS:  # git writes files that others may read
+            make_private(self.crew.path(name))
+        return remarks
+
+    def outgoing(self) -> int:
+        """How many events the next push brings to the remote."""
+        known = self.store.run("rev-parse", "--quiet", "--verify", FETCHED, codes=(0, 1)).line
+        line = (
+            "diff",
+            "--name-only",
+            "--no-renames",
+            "--diff-filter=A",
+            "-z",
+            known or EMPTY_TREE,
+            "HEAD",
+            "--",
+            LOG,
+        )
+        spans = (span(path) for path in self.store.run(*line).parts)
+        return sum(item.last - item.first + 1 for item in spans if item)
 
     def _keep_own(self, before: str) -> list[str]:
         """Nobody else may change what this clone wrote: its segments are written again from its log."""
@@ -102,7 +125,7 @@ class Sharing:
     def _settle(self, said: str) -> list[str]:
         """Of settings that both sides changed keep the remote's, of segments one's own; all else is nobody's to decide."""
         parts = self.store.run("diff", "--name-only", "--diff-filter=U", "-z").parts
-        shared = [path for path in parts if path in ("config.toml", "signers")]
+        shared = [path for path in parts if path in SETTINGS]
         own = [path for path in parts if self._is_broken_own(path)]
         strange = [path for path in parts if path not in (*shared, *own)]
         if strange or not parts:
