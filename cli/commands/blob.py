@@ -36,7 +36,8 @@ def found_blob(call: Call, prefix: str) -> str:
     """The whole hash of the blob that is meant. Raises Refusal `usage`, `not-found`, `ambiguous`."""
     if len(prefix) < 8 or not all(char in "0123456789abcdef" for char in prefix):
         hint = "`crewlog show TASK --json` has the hashes; at least eight digits."
-        raise Refusal("usage", "which blob?", hint)
+        what = f"{prefix[:64]!r} is no hash, or too little of one" if prefix else "which blob?"
+        raise Refusal("usage", what, hint)
     log = call.store.log
     known = {*log.blobs(), *log.redacted()}
     fitting = sorted(digest for digest in known if digest.startswith(prefix))

@@ -277,3 +277,16 @@ def test_the_commits_that_a_branch_names_are_looked_for_in_the_repository_that_o
     refused = eve.refused("verify --git --from ../ada/.crewlog", cwd=tmp_path / "away")
     assert why(refused) == ("git", 6)
     assert "away belongs to none" in refused["message"]
+
+
+def test_what_was_ready_and_what_waited_for_a_review_can_be_asked_of_the_past(crew: Crew) -> None:
+    task = crew.spawn()
+    before = crew.run("log", "-n", "1", "-q").out.strip()
+    claim = crew.start(task)
+    crew.do(f"done {task} --as ada --claim {claim}")
+    handed_in = crew.run("log", "-n", "1", "-q").out.strip()
+    crew.do(f"approve {task} --as zoe")
+
+    assert [row["id"] for row in crew.do(f"ready --at {before}")["tasks"]] == [task]
+    assert crew.do(f"review --at {handed_in}")["task"]["id"] == task
+    assert why(crew.refused("review")) == ("nothing-yet", 8)

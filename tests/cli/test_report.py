@@ -68,7 +68,9 @@ def test_spans_hold_what_happened(page: str) -> None:
     assert data["tasks"][0][1] == "Greet by name"
     assert data["agents"] == ["ada", "zoe"]
     names: list[str] = [*figures.STATE_COLOURS]
-    states = [names[state] for task, state in zip(data["task"], data["state"], strict=True) if task == 0]
+    states: list[str] = [
+        names[state] for task, state in zip(data["task"], data["state"], strict=True) if task == 0
+    ]
     assert states == ["ASSIGNED", "WORKING", "IN_REVIEW", "WORKING"]
     assert [mark[2] for mark in data["marks"]] == [1]
 

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from domain import event
-from tests.cli.clones import segments
+from tests.cli.clones import bare, clone, segments
 from tests.cli.conftest import Crew, why
 
 
@@ -165,7 +165,8 @@ def test_views_that_were_edited_are_found_and_made_anew(busy: Crew) -> None:
 def test_a_state_that_was_edited_is_folded_anew_by_doctor(busy: Crew) -> None:
     plainly(busy, TAMPERED["the state of a task"][0])
 
-    assert "state-wrong" in [finding["code"] for finding in busy.do("doctor")["findings"]]
+    found = busy.run("--json", "doctor")
+    assert (found.code, "state-wrong" in [finding["code"] for finding in found.json["findings"]]) == (7, True)
     assert "state-wrong" in busy.do("doctor --repair")["repaired"]
     assert codes(busy) == []
 
@@ -317,6 +318,7 @@ def test_a_blob_is_shown_by_its_hash_and_all_are_checked(busy: Crew) -> None:
     assert busy.do("blob verify") == {"blobs": 1, "findings": []}
     assert why(busy.refused("blob show ffffffffff")) == ("not-found", 3)
     assert why(busy.refused("blob show")) == ("usage", 2)
+    assert repr(digest[:7]) in busy.refused(f"blob show {digest[:7]}")["message"]
     assert why(busy.refused("blob eat ffffffffff")) == ("usage", 2)
 
 
@@ -380,3 +382,14 @@ def test_doctor_mends_a_live_file_that_was_edited(busy: Crew) -> None:
 
     assert busy.do("doctor --repair")["repaired"] == ["live-changed"]
     assert live.read_bytes() == whole
+
+
+def test_doctor_names_the_locks_that_a_killed_git_left_behind(tmp_path: Path) -> None:
+    crew = clone(bare(tmp_path), "ada")
+    locks = [crew.folder / ".git/index.lock", store(crew) / ".git/index.lock"]
+    for lock in locks:
+        lock.touch()
+
+    found = crew.do("doctor")["findings"]
+
+    assert {(row["code"], row["path"]) for row in found} == {("git-locked", str(lock)) for lock in locks}
