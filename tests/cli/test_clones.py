@@ -275,6 +275,11 @@ def test_a_clones_own_segment_that_another_one_changed_is_kept_as_it_wrote_it(
 
     assert (done.code, "this clone's own is kept" in done.err) == (0, True), done
     assert own.read_bytes() == whole
+    theirs.write_bytes(whole.replace(b'"one"', b'"six"'))  # the same line again, past what ada pushed
+    git(sly, "commit", "-q", "-a", "-m", "sly")
+    git(sly, "push", "-q", "--force", "origin", "crewlog")
+    ada.do("sync")
+    assert own.read_bytes() == whole
     bob.do("sync")
     assert [crew.do("verify")["findings"] for crew in pair] == [[], []]
 
