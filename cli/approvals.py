@@ -49,14 +49,17 @@ def signature(call: Call, task: Task, key: str | None, policy: str) -> str:
 
 
 def judge(call: Call, event: Event) -> str:
-    """What the approval's signature is worth: `signed`, `not signed`, or why it is not good."""
+    """What the approval's signature is worth: `signed`, `not signed`, `not checked: …`, or why it is not good."""
     from export.signing import APPROVAL, approval_text, signer
 
     signed = event.payload.get("signature")
     if not isinstance(signed, str):
         return "not signed"
+    signers = signers_file(call)
+    if not os.path.isfile(signers):
+        return f"not checked: nothing says whose key is whose; {SIGNERS_VARIABLE}=FILE does"
     text = approval_text(event.subject, str(event.on.get("submission", "")), event.payload.get("commit"))
-    why = signer(signed, APPROVAL, text, event.sender, signers_file(call), call.shell.environ)
+    why = signer(signed, APPROVAL, text, event.sender, signers, call.shell.environ)
     return f"bad signature: {why}" if why else "signed"
 
 
@@ -74,6 +77,9 @@ def bad_signatures(call: Call) -> list[Finding]:
     return found
 
 
+_CODES = {"not signed": "approval-unsigned", "not checked": "approval-unchecked"}
+
+
 def _finding(call: Call, line: bytes) -> list[Finding]:
     from domain.event import parse
 
@@ -81,5 +87,5 @@ def _finding(call: Call, line: bytes) -> list[Finding]:
     said = judge(call, event)
     if said == "signed":
         return []
-    code = "approval-unsigned" if said == "not signed" else "approval-signature"
+    code = _CODES.get(said.partition(":")[0], "approval-signature")
     return [Finding(code, event.stream, f"{event.sender}'s approval of {event.subject}: {said}", id=event.id)]

@@ -85,6 +85,5 @@ def merges_without_event(call: Call) -> list[Finding]:
     from cli.git.auditing import findings
     from cli.git.repository import Repository
 
-    code = call.git if call.options.from_ is not None else call.code
-    found = findings(Repository(call, code)) if code else []
+    found = findings(Repository(call, call.code)) if call.code else []
     return [finding for finding in found if finding.code in ("merge-unnamed", "merge-lost")]

@@ -119,6 +119,8 @@ class Call:
     @cached_property
     def code(self) -> place.GitPlace | None:
         """The git repository that the store belongs to, if any: the one whose branches its tasks are about."""
+        if self.options.from_ is not None:  # the log of somebody else, about the code that one is in
+            return self.git
         return place.find_git(os.path.dirname(self.located.path))
 
     @cached_property

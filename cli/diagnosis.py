@@ -6,6 +6,7 @@ import fcntl
 import os
 import sqlite3
 import stat
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cli.call import Call
@@ -20,6 +21,18 @@ RACE_FIXED = (3, 51, 3)
 NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs"})
 MOUNTS = "/proc/self/mounts"
 LARGE_WAL = 64 * 1024 * 1024
+# What `Segments.mend` can mend, where the log has it.
+FILES = frozenset(
+    {
+        "blob-changed",
+        "blob-unexported",
+        "segment-changed",
+        "segment-cut",
+        "segment-missing",
+        "segment-unreadable",
+    }
+)
+GIT_LOCKS = ("index.lock", "HEAD.lock")
 LOCKS = ("queue.lock", "views.lock", "live.lock", "segments.lock")
 
 
@@ -53,10 +66,12 @@ class Diagnosis:
             self._files,
             self._permissions,
             self._locks,
+            self._git_locks,
             self._pending,
             self._blobs,
             self._states,
             self._live,
+            self._segments,
             self._views,
             self._git,
         )
@@ -75,7 +90,23 @@ class Diagnosis:
         live = [code for code in codes if code.startswith("live-")]
         if live and self._store.live.rebuild().remark is None:
             done += live
+        files = codes & FILES
+        if files:
+            self._store.segments.mend()
+            done += sorted(files - {finding.code for finding in self._segments()})
         return done
+
+    def _segments(self) -> Iterator[Finding]:
+        from export.verify import verify_blobs, verify_segments
+
+        yield from verify_segments(self._store.log, self._store.folder)
+        yield from verify_blobs(self._store.log, self._store.folder, self._referred)
+
+    @cached_property
+    def _referred(self) -> dict[str, str]:
+        from export.verify import referred_blobs
+
+        return referred_blobs(self._store.log)
 
     def _sqlite(self) -> Iterator[Finding]:
         if sqlite3.sqlite_version_info < RACE_FIXED:
@@ -102,7 +133,7 @@ class Diagnosis:
             )
 
     def _permissions(self) -> Iterator[Finding]:
-        for name in ("", "crewlog.db", "views.db", "live.jsonl", "config.toml"):
+        for name in ("", "crewlog.db", "views.db", "live.jsonl", "config.toml", "signers"):
             path = os.path.join(self._store.folder, name)
             try:
                 found = os.lstat(path)
@@ -125,6 +156,15 @@ class Diagnosis:
                 hint = f"`ps -p {pid}` says what it does; a lock goes with its process, no file has to be removed."
                 yield Finding("lock-held", path, f"process {pid} holds it now", hint)
 
+    def _git_locks(self) -> Iterator[Finding]:
+        """Locks of git, of the code's repository and the store's own: they stay where git was killed."""
+        folders = [self._store.path(".git")]
+        folders += [self._call.code.git_dir, self._call.code.common_dir] if self._call.code else []
+        for path in dict.fromkeys(os.path.join(folder, name) for folder in folders for name in GIT_LOCKS):
+            if os.path.lexists(path):
+                hint = "If `ps` shows no git at work, one was killed there: `git status` beside it says how to go on."
+                yield Finding("git-locked", path, "git has a lock here", hint)
+
     def _pending(self) -> Iterator[Finding]:
         waiting = self._store.log.pending()
         if waiting:
@@ -132,17 +172,16 @@ class Diagnosis:
             yield Finding("pending", self._store.folder, message, "`crewlog sync` may bring it.")
 
     def _blobs(self) -> Iterator[Finding]:
-        from export.segments import blobs_of
-
-        log, position = self._store.log, 0
-        orphans = set(log.blobs())
-        while orphans and (rows := log.lines(position)):
-            position = rows[-1].id
-            for row in rows:
-                orphans.difference_update(blobs_of(row.state))
+        orphans = self._store.log.blobs().keys() - self._referred
         if orphans:
             message = f"{len(orphans)} blobs belong to no event"
-            yield Finding("orphan-blobs", self._store.folder, message, "They do no harm.", id=min(orphans))
+            yield Finding(
+                "orphan-blobs",
+                self._store.folder,
+                message,
+                "No event needs them; `crewlog blob verify` looks whether they are whole.",
+                id=min(orphans),
+            )
 
     def _states(self) -> Iterator[Finding]:
         from export.verify import verify_states

@@ -11,6 +11,7 @@ from cli.place import DATABASE
 from cli.progress import progress
 from cli.shell import Shell
 from cli.store import Store
+from domain.event import parse_time
 from domain.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from export.importing import Imported
     from projections.views import Views
 
-DAY = 86_400_000_000
+CHUNK = 1_000
 
 
 class Borrowed(Store):
@@ -42,10 +43,14 @@ class Borrowed(Store):
     def _fill(self, call: Call, place: str) -> Imported:
         from cli.source import any_source
         from export.importing import import_from
+        from export.signing import SIGNERS
 
         write_private(self.path(DATABASE), "", replace=False)
         self.log.create()
         self.source = any_source(call, place)
+        signers = self.source.signers()
+        if signers is not None:
+            write_private(self.path(SIGNERS), signers.decode("utf-8", "replace"))
         with progress(call.shell, "reading") as step:
             return import_from(self.log, self.source, step)
 
@@ -92,7 +97,20 @@ def moment_of(call: Call, store: Store, text: str) -> tuple[int, int]:
     moment = _time(call, text)
     if moment is None:
         return _event(store, text)
-    return store.log.position_at(moment), moment
+    return _position(store, moment), moment
+
+
+def _position(store: Store, moment: int) -> int:
+    """Where the log stood at a time: by arrival; in one that was read just now, by the times of its events."""
+    if not isinstance(store, Borrowed):
+        return store.log.position_at(moment)
+    position = 0
+    while rows := store.log.read(position, CHUNK):
+        for row in rows:
+            if parse_time(row.event.ts) > moment:
+                return position
+            position = row.position
+    return position
 
 
 def _time(call: Call, text: str) -> int | None:
@@ -120,7 +138,8 @@ def _event(store: Store, text: str) -> tuple[int, int]:
         message = f"{text[:80]!r} fits {'several events' if found else 'no event'}"
         raise Refusal("ambiguous" if found else "not-found", message, hint)
     position = store.log.position_of(found[0])
-    return position, store.log.read(position - 1, 1)[0].arrived
+    row = store.log.read(position - 1, 1)[0]
+    return position, parse_time(row.event.ts) if isinstance(store, Borrowed) else row.arrived
 
 
 def looked_at(call: Call) -> Store | None:

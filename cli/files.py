@@ -45,6 +45,20 @@ def make_folder(path: str) -> None:
         raise unwritable(error, path) from error
 
 
+def make_private(path: str) -> None:
+    """Let nobody but its owner read a plain file (0600); fine if it is not there."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise unwritable(error, path) from error
+    try:
+        os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+
+
 def write_private(path: str, text: str, *, replace: bool = True) -> None:
     """Write a whole file that only its owner may read (0600), or nothing: temporary file, flush to disk, rename.
 

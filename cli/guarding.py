@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cli.replica import Replica
     from cli.store import Store
     from domain.log import Log
+    from export.importing import Imported
 
 
 def secure(store: Store, log: Log) -> None:
@@ -29,14 +30,27 @@ def secure(store: Store, log: Log) -> None:
         store.warnings.append(forgotten)
     why = "it goes on under a new id" if log.chains().get(now.id) != before else _where(store, now)
     if why:
-        drawn = new_replica(store.folder, store.shell.entropy)
-        log.disown()
-        log.replica = drawn.id
-        store.warnings.append(f"{why}: this store goes on as {drawn.id}")
+        _go_on(store, log, why)
         return
     log.replica = now.id  # another process may have drawn it while this one waited
     if not now.place and not store.address:
         remember_place(store.folder, now)
+
+
+def _go_on(store: Store, log: Log, why: str) -> None:
+    """Under a new id from here."""
+    drawn = new_replica(store.folder, store.shell.entropy)
+    log.disown()
+    log.replica = drawn.id
+    store.warnings.append(f"{why}: this store goes on as {drawn.id}")
+
+
+def part_ways(store: Store, imported: Imported) -> None:
+    """Go on under a new id where an import shows that another store wrote under this one's."""
+    log = store.log
+    if any(finding.code == "fork" and finding.path == log.replica for finding in imported.findings):
+        with log.turn():
+            _go_on(store, log, "another store wrote under its id")
 
 
 def _where(store: Store, now: Replica) -> str:

@@ -16,17 +16,19 @@ if TYPE_CHECKING:
     from export.importing import Imported
 
 SHOWN = 20
-# What leaves something out; a gap or a fork of a chain is told, and all of it was taken in.
-LEFT_OUT = frozenset({"bad-line", "bad-blob", "cut-segment"})
+# What leaves something out, or shows that two stores wrote under one id; a gap is told, and all was taken in.
+DAMAGE = frozenset({"bad-line", "bad-blob", "cut-segment", "fork"})
 
 
 def answer(call: Call, imported: Imported, **more: Any) -> Answer:
-    """The answer of an import; exit 7 where something of it could not be read."""
+    """The answer of an import; exit 7 where something of it could not be read, or forks a chain."""
+    from cli.guarding import part_ways
     from export.importing import as_dict
 
+    part_ways(call.store, imported)
     remarks = call.store.after_write() if imported.events else []
     remarks += finding_lines(imported.findings)
-    damaged = any(finding.code in LEFT_OUT for finding in imported.findings)
+    damaged = any(finding.code in DAMAGE for finding in imported.findings)
     return Answer(
         {**as_dict(imported), **more}, lines(imported), (), remarks, Exit.CORRUPT if damaged else Exit.DONE
     )

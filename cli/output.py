@@ -63,6 +63,17 @@ def print_answer(shell: Shell, answer: Answer, *, as_json: bool, quiet: bool) ->
         shell.remark(safe(remark))
 
 
+def print_exactly(shell: Shell, data: bytes) -> None:
+    """Print bytes as they are, for a pipe or a file: a terminal would obey what is in them."""
+    shell.stdout.flush()
+    raw = getattr(shell.stdout, "buffer", None)
+    if raw is None:
+        shell.stdout.write(data.decode("utf-8", "replace"))
+    else:
+        raw.write(data)
+        raw.flush()
+
+
 def print_refusal(shell: Shell, refusal: Refusal, *, as_json: bool, news: Sequence[str] = ()) -> None:
     """With `--json` one object on stdout, else a sentence and a hint on stderr; and what is new for who was refused."""
     if as_json:

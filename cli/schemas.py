@@ -662,13 +662,14 @@ ANSWERS: dict[str, Schema] = {
             "events": COUNT,
             "segments": _list(TEXT),
             "sealed": COUNT,
+            "mended": _list(TEXT),
             "blobs": COUNT,
         }
     ),
     "import": {"anyOf": [IMPORTED, FOREIGN]},
     "sync": {
         "anyOf": [
-            _object({**_CAME_IN, **_SYNCED, "state": TEXT}),
+            _object({**_CAME_IN, **_SYNCED, "sent": COUNT, "state": TEXT}),
             _object({**_SYNCED, "sealed": COUNT, "incoming": COUNT}),
         ]
     },

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def ref_source(call: Call, ref: str) -> Source:
-    """A ref of the store's own repository, else of the code repository here. Raises Refusal `not-found`."""
+    """A ref of the code repository here, which is what people name, else of the store's own. Raises Refusal `not-found`."""
     from export.git import Git
     from export.sources import Ref
 
@@ -32,14 +32,14 @@ def ref_source(call: Call, ref: str) -> Source:
 
 def _repositories(call: Call) -> list[str]:
     found: list[str] = []
+    if call.git:
+        found.append(call.git.main_worktree or call.git.common_dir)
     try:
         store = place.locate_store(call.shell.cwd, call.shell.environ, call.options.store).path
     except Refusal:
         store = ""
     if store and os.path.isdir(os.path.join(store, ".git")):
         found.append(store)
-    if call.git:
-        found.append(call.git.main_worktree or call.git.common_dir)
     return found
 
 

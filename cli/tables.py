@@ -20,6 +20,8 @@ Row = dict[str, Any]
 
 def page_answer(call: Call, page: Page, fields: list[str] | None = None) -> Answer:
     """`{"tasks": […], "more": N}` and a table."""
+    from projections.tasks import conflict_counts
+
     _add_parts(call, page.rows)
     rows = [_full(call, row["id"]) if call.options.full else row for row in page.rows]
     if fields:
@@ -30,8 +32,11 @@ def page_answer(call: Call, page: Page, fields: list[str] | None = None) -> Answ
         data["cursor"] = page.cursor
     style = call.style()
     columns = Columns(style.room)
+    unsettled = conflict_counts(call.store.views.connection, [row["id"] for row in page.rows])
     for row in page.rows:
-        columns.add(*task_cells(call, style, row))
+        *cells, title = task_cells(call, style, row)
+        number = unsettled.get(row["id"], 0)
+        columns.add(*cells, f"{title} ({conflicts_line(number)})" if number else title)
     remarks: list[str] = []
     if page.more and not (call.options.json or call.options.quiet):
         remarks.append(f"{page.more:,} more: --limit {len(page.rows) + page.more}, or --cursor {page.cursor}")
@@ -82,6 +87,11 @@ def _title(call: Call, style: Style, row: Row) -> str:
     labels = "".join(f" [{safe_line(label)}]" for label in row.get("labels", ()))
     parts = f" ({rolled_up(row['parts'])})" if row.get("parts") else ""
     return (title if call.options.full or style.room else cut(title, TITLE_WIDTH)) + labels + parts
+
+
+def conflicts_line(number: int) -> str:
+    """`2 conflicts`."""
+    return f"{number} conflict{'' if number == 1 else 's'}"
 
 
 def _full(call: Call, task: str) -> dict[str, Any]:

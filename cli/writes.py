@@ -75,6 +75,8 @@ def next_lines(task: Task, viewer: str | None) -> list[str]:
             return [f"crewlog done {name} --as {claim.holder} --claim {short(claim.id)}"]
         case "WORKING":
             return [f"crewlog wait --task {name} --state IN_REVIEW"]
+        case "IN_REVIEW" | "APPROVED" if task.card.conflicts:
+            return [f"crewlog conflicts {name}"]
         case "IN_REVIEW":
             judge = viewer if viewer and viewer not in task.card.holders else OTHER
             return [

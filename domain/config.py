@@ -91,18 +91,23 @@ def _toml(value: object) -> str:
 
 
 def load(document: Mapping[str, Any]) -> tuple[Config, list[str]]:
-    """The settings of a parsed file, and a warning for each key that nobody knows. Raises Refusal `bad-value`."""
+    """The settings of a parsed file, and a warning for each key that nobody knows.
+
+    Raises Refusal `bad-value`, also for a setting of ours outside of its section: it must not fail to be in force unseen.
+    """
     known = {(key.section, key.name): key for key in KEYS}
     values: dict[tuple[str, str], Any] = {pair: key.default for pair, key in known.items()}
     warnings: list[str] = []
     for section, members in document.items():
         if not isinstance(members, dict):
+            _check_astray(section, section)
             warnings.append(f"config.toml: unknown key {section}")
             continue
         for name, value in cast("dict[str, Any]", members).items():
             if (section, name) in known:
                 values[section, name] = value
             else:
+                _check_astray(name, f"[{section}] {name}")
                 warnings.append(f"config.toml: unknown key [{section}] {name}")
     read = {pair: _value(known[pair], value) for pair, value in values.items()}
     return (
@@ -119,6 +124,18 @@ def load(document: Mapping[str, Any]) -> tuple[Config, list[str]]:
         ),
         warnings,
     )
+
+
+def _check_astray(name: str, where: str) -> None:
+    """Refuse a setting of ours that stands in no section, or in another one."""
+    meant = [key for key in KEYS if key.name == name]
+    if meant:
+        lines = " or ".join(
+            f"`{name} = {_toml(key.default)}` below a line `[{key.section}]`" for key in meant
+        )
+        raise Refusal(
+            "bad-value", f"config.toml: unknown key {where}", f"It belongs into its section: {lines}."
+        )
 
 
 def _value(key: Key, value: Any) -> Any:

@@ -551,6 +551,21 @@ class Log:
         numbers = "SELECT (SELECT COUNT(*) FROM event_id) - (SELECT COUNT(*) FROM stored_events)"
         return {**found, "event_id": abs(self._select(numbers, ())[0][0])}
 
+    def keys(self, borne: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """The ids of the events that these actors' idempotency keys stand for, as they are kept."""
+        if not borne:
+            return {}
+        marks = ", ".join(["(?, ?)"] * len(borne))
+        statement = f"SELECT actor, key, id FROM keys WHERE (actor, key) IN (VALUES {marks})"  # noqa: S608 - marks only
+        return {
+            (str(row[0]), str(row[1])): str(row[2])
+            for row in self._select(statement, [text for pair in borne for text in pair])
+        }
+
+    def key_count(self) -> int:
+        """How many idempotency keys are kept."""
+        return int(self._select("SELECT COUNT(*) FROM keys", ())[0][0])
+
     def chains(self) -> dict[str, tuple[int, str]]:
         """The end of each replica's chain: number and id of its last event here."""
         rows = self._select("SELECT replica, seq, id FROM chain ORDER BY replica", ())

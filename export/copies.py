@@ -48,3 +48,7 @@ class Copy:
         """The bytes of a blob."""
         data = self._log.find_blob(digest)
         return None if data is None else data[: limit + 1]
+
+    def signers(self) -> bytes | None:
+        """None: a backup is of the log alone."""
+        return None

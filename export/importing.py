@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from domain import event
 from domain.event import LINE_LIMIT, Event, is_id
 from domain.refusals import Refusal
+from domain.task import Task
 from export.findings import Finding
-from export.segments import batches, blobs_of
+from export.segments import REWRITE, batches, blobs_of
 
 if TYPE_CHECKING:
     from domain.intake import Inserted
@@ -124,9 +125,14 @@ class _Import:
             self._log.pending(),
             len(self._streams),
             blobs,
-            tuple(self._conflicts.values()),
+            tuple(conflict for conflict in self._conflicts.values() if self._is_unsettled(conflict)),
             tuple(self._findings),
         )
+
+    def _is_unsettled(self, conflict: Conflict) -> bool:
+        """False for a conflict that a later event of the same import resolved."""
+        state = self._log.state(conflict.stream)
+        return not isinstance(state, Task) or conflict.event in state.card.conflicts
 
     def _find(self, finding: Finding) -> None:
         if len(self._findings) < FINDING_LIMIT:
@@ -179,7 +185,7 @@ class _Import:
         code = "bad-line" if refusal.code == "corrupt" else refusal.code
         stated = str(refusal.details.get("id", ""))
         message = f"{refusal.message}; the rest of the file was left out"
-        self._find(Finding(code, file.path, message, _RESTORE, line.number, line.offset, stated))
+        self._find(Finding(code, file.path, message, self._hint(file), line.number, line.offset, stated))
         self._done += file.size
 
     def _check_place(self, file: File, last: _Last, now: _Last, line: bytes) -> None:
@@ -196,7 +202,11 @@ class _Import:
         if file.span and last.seq != file.span.last:
             end = last.seq if last.id else "nothing"
             message = f"the file ends with {end}; by its name it goes up to {file.span.last}"
-            self._find(Finding("cut-segment", file.path, message, _RESTORE, offset=file.size))
+            self._find(Finding("cut-segment", file.path, message, self._hint(file), offset=file.size))
+
+    def _hint(self, file: File) -> str:
+        """What to do about a file that is not sound: who wrote it has it in the log."""
+        return REWRITE if file.span and file.span.replica == self._log.replica else _RESTORE
 
     def _report(self, offset: int) -> None:
         if self._progress:
@@ -210,7 +220,7 @@ class _Import:
             inserted = transaction.insert([found for found, _ in chunk])
             transaction.drop_redacted(_redacted(inserted.new))
         self._read += len(places)
-        self._new += len(inserted.new) + len(inserted.pending)
+        self._new += len(places.keys() & {item.id for item in (*inserted.new, *inserted.pending)})
         self._streams.update(item.stream for item in inserted.new)
         for change in inserted.changes:
             for lost in change.conflicts:

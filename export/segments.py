@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import sha256
+from itertools import islice
 from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 
-from domain.event import LINE_LIMIT, is_id, stated_id
+from domain.event import LINE_LIMIT, check, id_of, is_id, stated_id
 from domain.names import is_name
 from domain.refusals import Refusal
 from domain.stores import queue
@@ -25,6 +27,7 @@ BLOBS = "blobs"
 CHUNK = 1_000
 # A file of about 8 MB; what is more goes into the next one.
 SEGMENT_EVENTS = 20_000
+REWRITE = "`crewlog export --rebuild` writes this clone's own segments and the blobs again from the log."
 _NAME = re.compile(r"([0-9]{10})-([0-9]{10})\.jsonl")
 _BLOB = re.compile(rb'"blob":\{"media_type":"[^"]*","sha256":"([0-9a-f]{64})"')
 
@@ -83,31 +86,91 @@ def blobs_of(line: bytes) -> list[str]:
     return [found.decode() for found in _BLOB.findall(line)] if b'"blob":{' in line else []
 
 
+def is_whole(data: bytes, item: Span) -> bool:
+    """True for the bytes of a segment in which every event is sound, and continues the one before it."""
+    *lines, rest = data.split(b"\n")
+    if rest or len(lines) != item.last - item.first + 1:
+        return False
+    last = ""
+    for seq, line in enumerate(lines, item.first):
+        try:
+            found = check(line)
+        except Refusal:
+            return False
+        if (found.replica, found.seq) != (item.replica, seq) or (last and found.prev != last):
+            return False
+        last = found.id
+    return True
+
+
 class Segments:
     """The segments of the store in `folder` (`.crewlog`), sealed for these replicas: this clone's id, and earlier ones."""
 
     def __init__(self, folder: str, log: Log, replicas: Sequence[str]) -> None:
         self._folder = folder
         self._log = log
-        self._replicas = replicas
+        self.replicas = replicas
 
     def seal(self, progress: Progress | None = None) -> Sealed:
         """Write what the segments do not hold yet. Costs what is new. Raises Refusal `unwritable`, `disk-full`."""
         segments: list[str] = []
-        events, blobs = 0, 0
+        events = 0
         with queue.turn(os.path.join(self._folder, "segments.lock")):
             self._sweep()
             self.drop_redacted()
-            for replica in self._replicas:
+            blobs = self._write_blobs()
+            for replica in self.replicas:
                 for part in batches(self._unsealed(replica, progress), SEGMENT_EVENTS):
-                    blobs += sum(self._write_blobs(item.line) for item in part)
                     segments.append(self._write(replica, part))
                     events += len(part)
         return Sealed(tuple(segments), events, blobs)
 
+    def mend(self) -> list[str]:
+        """Write this clone's own segments, and the blobs, again from the log where the files differ; their paths.
+
+        A file with a sound event that the log has not is left: nothing may be lost by mending. So is one that is whole: of
+        a chain that forked it may be the other branch.
+        """
+        with queue.turn(os.path.join(self._folder, "segments.lock")):
+            self._sweep()
+            self._write_blobs(mend=True)
+            return [path for replica in self.replicas for path in self._mend(replica)]
+
+    def _mend(self, replica: str) -> Iterator[str]:
+        chain = self._behind(replica, 0, 0, None)
+        last = 0
+        for item in sealed_spans(self._folder, replica):
+            if item.first <= last:
+                continue
+            absent = list(islice(chain, item.first - last - 1))
+            if absent:
+                yield self._write(replica, absent)
+            events = list(islice(chain, item.last - item.first + 1))
+            if len(events) <= item.last - item.first:
+                return  # the log is older than the file
+            data, last = _lines(events), item.last
+            found = self._read(item.path)
+            if found != data and not is_whole(found, item) and not self._has_more(found):
+                self._put(item.path, data, replace=True)
+                yield item.path
+
+    def _read(self, path: str) -> bytes:
+        whole = os.path.join(self._folder, path)
+        try:
+            with _open(whole) as file:
+                return file.read()
+        except OSError as error:
+            raise queue.unwritable(error, whole) from error
+
+    def _has_more(self, data: bytes) -> bool:
+        """True for a segment with a sound event that the log does not have."""
+        lines = [line for line in data.split(b"\n") if line]
+        sound = [stated for line in lines if (stated := stated_id(line)) and id_of(line) == stated]
+        return len(self._log.positions(sound)) < len(set(sound))
+
     def unsealed(self) -> int:
         """How many events the next seal would write."""
-        return sum(1 for replica in self._replicas for _ in self._unsealed(replica, None))
+        return sum(1 for replica in self.replicas for _ in self._unsealed(replica, None))
 
     def _unsealed(self, replica: str, progress: Progress | None) -> Iterator[Event]:
         """The events of a replica behind its last segment, in the order of its chain; up to a gap."""
@@ -115,14 +178,21 @@ class Segments:
         if spans and spans[-1].last == self._log.chains().get(replica, (0, ""))[0]:
             self._position(spans[-1])  # nothing is new; that it belongs to this log is looked at all the same
             return
-        next_seq, position = (spans[-1].last + 1, self._position(spans[-1])) if spans else (1, 0)
+        last, position = (spans[-1].last, self._position(spans[-1])) if spans else (0, 0)
+        yield from self._behind(replica, last, position, progress)
+
+    def _behind(self, replica: str, last: int, position: int, progress: Progress | None) -> Iterator[Event]:
+        """The events of a replica behind the one with number `last`, which stands at `position`; up to a gap."""
+        next_seq = last + 1
         end = self._log.position()
         later: dict[int, Event] = {}
         while rows := self._log.read(position, CHUNK):
             position = rows[-1].position
             for row in rows:
                 if row.event.replica == replica and row.event.seq >= next_seq:
-                    later[row.event.seq] = row.event
+                    later.setdefault(
+                        row.event.seq, row.event
+                    )  # of two with one number the one that was here first
             while next_seq in later:
                 yield later.pop(next_seq)
                 next_seq += 1
@@ -137,30 +207,32 @@ class Segments:
             line = file.read().rstrip(b"\n").rpartition(b"\n")[2]
         position = self._log.position_of(stated_id(line))
         if not position:
-            hint = "`crewlog verify` says more; `crewlog import` takes in what is whole."
+            hint = f"`crewlog import` takes in what is whole; {REWRITE}"
             message = f"the last line of {path} is no event of this log"
             raise Refusal("corrupt", message, hint, path=path)
         return position
 
     def _write(self, replica: str, events: Sequence[Event]) -> str:
         path = Span(replica, events[0].seq, events[-1].seq).path
-        self._put(path, b"".join(item.line + b"\n" for item in events))
+        self._put(path, _lines(events))
         return path
 
-    def _write_blobs(self, line: bytes) -> int:
-        """Write the blobs that an event refers to, as far as they are here and not written yet."""
+    def _write_blobs(self, *, mend: bool = False) -> int:
+        """Write the blobs that have no file; `mend`: also those whose file does not match. How many."""
         written = 0
-        for digest in blobs_of(line):
+        for digest in self._log.blobs():
             path = blob_path(digest)
-            if not os.path.exists(os.path.join(self._folder, path)):
-                data = self._log.find_blob(digest)
-                if data is not None:
-                    self._put(path, data)
-                    written += 1
+            there = os.path.lexists(os.path.join(self._folder, path))
+            if there and not (mend and sha256(self._read(path)).hexdigest() != digest):
+                continue
+            data = self._log.find_blob(digest)
+            if data is not None and sha256(data).hexdigest() == digest:
+                self._put(path, data, replace=there)
+                written += 1
         return written
 
-    def _put(self, path: str, data: bytes) -> None:
-        """A whole file that nobody can have read half of, and that is never written over."""
+    def _put(self, path: str, data: bytes, *, replace: bool = False) -> None:
+        """A whole file that nobody can have read half of; `replace`: over one that was changed."""
         whole = os.path.join(self._folder, path)
         temporary = os.path.join(self._folder, f"{_TEMPORARY}{os.urandom(6).hex()}")
         try:
@@ -170,7 +242,7 @@ class Segments:
                 file.write(data)
                 file.flush()
                 os.fsync(descriptor)
-            os.link(temporary, whole)
+            (os.replace if replace else os.link)(temporary, whole)
             _sync_folder(os.path.dirname(whole))
         except FileExistsError:
             return
@@ -208,6 +280,10 @@ def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
             batch = []
     if batch:
         yield batch
+
+
+def _lines(events: Sequence[Event]) -> bytes:
+    return b"".join(item.line + b"\n" for item in events)
 
 
 def _make_folders(folder: str, path: str) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from domain.event import LINE_LIMIT
 from domain.refusals import Refusal
 from export.segments import BLOBS, LOG, Span, blob_path, span
+from export.signing import SIGNERS
 
 if TYPE_CHECKING:
     from export.git import Git
@@ -58,6 +59,10 @@ class Source(Protocol):
 
     def blob(self, digest: str, limit: int) -> bytes | None:
         """The bytes of a blob, whatever they hash to; None where it is not there. At most one more than `limit`."""
+        ...
+
+    def signers(self) -> bytes | None:
+        """What is said there of whose key is whose; None where nothing is."""
         ...
 
 
@@ -108,6 +113,15 @@ class Places:
                 descriptor = _open(path)
                 with open(descriptor, "rb") as file:
                     return file.read(limit + 1)
+        return None
+
+    def signers(self) -> bytes | None:
+        """The file of signers beside the segments."""
+        for folder in self._folders():
+            path = os.path.join(folder, SIGNERS)
+            if os.path.lexists(path):
+                with open(_open(path), "rb") as file:
+                    return file.read()
         return None
 
     def _folders(self) -> list[str]:
@@ -218,6 +232,10 @@ class Ref:
         """The bytes of a blob."""
         path = blob_path(digest)
         return self._content(path)[: limit + 1] if path in self._objects else None
+
+    def signers(self) -> bytes | None:
+        """The file of signers in the tree."""
+        return self._content(SIGNERS) if SIGNERS in self._objects else None
 
     def _content(self, path: str) -> bytes:
         return self._git.run("cat-file", "blob", self._objects[path][0]).out

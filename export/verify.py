@@ -21,7 +21,8 @@ from domain.refusals import Refusal
 from domain.registry import EVENT_TYPES
 from export.findings import Finding
 from export.importing import AHEAD, fork
-from export.segments import batches, blob_path, blobs_of
+from export.keys import Keys, Used
+from export.segments import REWRITE, batches, blob_path, blobs_of, sealed_spans
 from export.sources import File, Places
 
 if TYPE_CHECKING:
@@ -89,13 +90,22 @@ _NO_EVENTS: tuple[int, tuple[str, ...]] = (0, ())
 _NO_CHAIN = End(0, "")
 
 
+class _Early(NamedTuple):
+    """An event whose predecessor in its chain has not been read yet, and the id of that."""
+
+    id: str
+    prev: str
+
+
 class _Look:
     """One pass over the log, in its order. `at` does what every event needs, and asks the others where something is odd."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
+        self._keys = Keys(log)
+        self._unread = 0
         self._streams: dict[str, tuple[int, tuple[str, ...]]] = {}
-        self._holes: dict[str, dict[int, str]] = {}
+        self._holes: dict[str, dict[int, _Early]] = {}
         self._arrived = 0
         self._limit = event.format_time(log.clock() + AHEAD)
         self.events = 0
@@ -107,13 +117,16 @@ class _Look:
         """Look at the next rows."""
         self.events += len(rows)
         streams, ends, hashed, loads = self._streams, self.ends, event.id_of, orjson.loads
+        used: list[Used] = []
         for row in rows:
             position, stream, version, topic, line, kept_id, arrived = row
             event_id = hashed(line)
             if line[:73] != _HEAD % event_id.encode():
                 self._say(position, "bytes-changed", "the bytes do not hash to the id", stated_id(line))
+                self._unread += 1
                 continue
             body = loads(line)
+            used.append(Used(position, body["from"], body.get("key", ""), event_id))
             before, heads = streams.get(stream, _NO_EVENTS)
             if kept_id != event_id or arrived is None or arrived < self._arrived or version != before + 1:
                 self._kept(row, event_id, before)
@@ -135,11 +148,13 @@ class _Look:
                 if self._holes:
                     self._close_holes(replica)
             else:
-                self._off_chain(position, replica, seq, event_id)
+                self._off_chain(position, replica, seq, _Early(event_id, body.get("prev", "")))
             if body["ts"] > self._limit or topic not in EVENT_TYPES or body["v"] > VERSION:
                 self._odd(position, body)
             for digest in blobs_of(line):
                 self.blobs.setdefault(digest, event_id)
+        for item in self._keys.wrong(used):
+            self._say(item.position, "keys-wrong", f"key {item.key!r} does not lead to it", item.id)
 
     def _say(self, position: int, code: str, message: str, event_id: str = "") -> None:
         self.found.say(code, f"position {position}: {message}", of=event_id, hint=_KEEP, line=position)
@@ -163,17 +178,17 @@ class _Look:
                 self._say(row[0], "parent-missing", f"parent {parent[:12]} is not before it", event_id)
         return tuple(sorted((*(head for head in heads if head not in parents), event_id)))
 
-    def _off_chain(self, position: int, replica: str, seq: int, event_id: str) -> None:
+    def _off_chain(self, position: int, replica: str, seq: int, early: _Early) -> None:
         """An event that does not continue its replica's chain: it came early, or its number was given twice."""
         holes = self._holes.setdefault(replica, {})
         if seq in holes:
-            self.found.append(fork(replica, seq, holes[seq], event_id))
+            self.found.append(fork(replica, seq, holes[seq].id, early.id))
         elif seq <= self.ends.get(replica, _NO_CHAIN).seq:
             hint = "A store was copied or restored and went on under its old id; both events are kept."
             message = f"position {position}: {replica} had an event with number {seq} before"
-            self.found.say("fork", message, path=replica, hint=hint, of=event_id)
+            self.found.say("fork", message, path=replica, hint=hint, of=early.id)
         else:
-            holes[seq] = event_id
+            holes[seq] = early
 
     def _odd(self, position: int, body: dict[str, Any]) -> None:
         if body["ts"] > self._limit:
@@ -185,8 +200,8 @@ class _Look:
     def _close_holes(self, replica: str) -> None:
         """Go on with what came before its predecessor."""
         holes, end = self._holes.get(replica, {}), self.ends[replica]
-        while end.seq + 1 in holes:
-            end = End(end.seq + 1, holes.pop(end.seq + 1))
+        while (early := holes.get(end.seq + 1)) and early.prev == end.id:
+            end = End(end.seq + 1, holes.pop(end.seq + 1).id)
             self.ends[replica] = end
 
     def finish(self) -> None:
@@ -206,22 +221,25 @@ class _Look:
         for what, number in self._log.strays().items():
             if number:
                 self.found.say("stray-rows", f"{number} rows of {what} belong to no event of the log")
+        surplus = self._keys.surplus()
+        if surplus > self._unread:
+            self.found.say("keys-wrong", f"{surplus} keys stand for no event that bears them", hint=_KEEP)
         waiting = self._log.pending()
         if waiting:
             self.found.say("pending", f"{waiting} events wait for one that is not here", hint=_IMPORT)
 
     def _report_holes(self) -> None:
         for replica, holes in self._holes.items():
-            seq = self.ends.get(replica, End(0, "")).seq
+            seq, before = self.ends.get(replica, _NO_CHAIN)
             for first in sorted(holes):
-                if first == seq + 1:  # it names another predecessor than the one that is here
-                    self.found.say(
-                        "fork", f"{replica} {first} does not continue {seq}", path=replica, of=holes[first]
-                    )
-                elif first > seq + 1:
+                event_id, prev = holes[first]
+                if first > seq + 1:
                     message = f"{replica}: {seq + 1} to {first - 1} are missing"
-                    self.found.say("gap", message, path=replica, hint=_IMPORT, of=holes[first])
-                seq = first
+                    self.found.say("gap", message, path=replica, hint=_IMPORT, of=event_id)
+                elif prev != before:  # it names another predecessor than the one that is here
+                    message = f"{replica} {first} does not continue {seq}"
+                    self.found.say("fork", message, path=replica, of=event_id)
+                seq, before = first, event_id
 
 
 _KEEP = "Keep the file as it is; another clone or a backup has the event as it was."
@@ -257,6 +275,18 @@ def verify_states(log: Log, progress: Progress | None = None) -> list[Finding]:
 # --- blobs -----------------------------------------------------------------------------------------------------------
 
 
+def referred_blobs(log: Log) -> dict[str, str]:
+    """The blobs that events refer to, each with the first of these events."""
+    found: dict[str, str] = {}
+    position = 0
+    while rows := log.lines(position, CHUNK):
+        position = rows[-1].id
+        for row in rows:
+            for digest in blobs_of(row.state):
+                found.setdefault(digest, row.state[7:71].decode())
+    return found
+
+
 def verify_blobs(log: Log, folder: str, referred: dict[str, str]) -> list[Finding]:
     """Every blob hashes to its name, and every one that an event refers to is here, or was taken out on purpose."""
     found = Findings()
@@ -270,17 +300,36 @@ def verify_blobs(log: Log, folder: str, referred: dict[str, str]) -> list[Findin
             message = f"blob {digest[:12]}, of event {event_id[:12]}, is not here"
             found.say("blob-missing", message, hint=_IMPORT, of=digest)
     places = Places([folder])
-    for digest in places.blobs():
+    there = places.blobs()
+    for digest in _unexported(log, folder, referred, {*kept}.difference(there)):
+        path = os.path.join(folder, blob_path(digest))
+        message = f"a segment refers to blob {digest[:12]}, and its file is not there"
+        found.say("blob-unexported", message, path=path, hint=REWRITE, of=digest)
+    for digest in there:
         data = places.blob(digest, 1 << 30)
         if data is None or sha256(data).hexdigest() != digest:
             path = os.path.join(folder, blob_path(digest))
-            found.say("blob-changed", f"{path} does not match its name", path=path, hint=_SEGMENT, of=digest)
+            found.say("blob-changed", f"{path} does not match its name", path=path, hint=REWRITE, of=digest)
     return found
+
+
+def _unexported(log: Log, folder: str, referred: dict[str, str], absent: set[str]) -> Iterator[str]:
+    """The blobs without a file that an event in a segment refers to."""
+    sealed: dict[str, int] = {}
+    for digest in sorted(absent & referred.keys()):
+        event = log.event(referred[digest])
+        if event is None:
+            continue
+        if event.replica not in sealed:
+            spans = sealed_spans(folder, event.replica)
+            sealed[event.replica] = spans[-1].last if spans else 0
+        if event.seq <= sealed[event.replica]:
+            yield digest
 
 
 # --- segments --------------------------------------------------------------------------------------------------------
 
-_SEGMENT = "`git log` in the store's folder tells who changed it; `git checkout` brings it back."
+_SEGMENT = f"`git log` in the store's folder tells who changed it; {REWRITE}"
 
 
 def verify_segments(log: Log, folder: str, progress: Progress | None = None) -> list[Finding]:

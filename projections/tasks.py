@@ -278,6 +278,12 @@ def conflicts(
     return found, max(0, len(rows) - limit)
 
 
+def conflict_counts(connection: sqlite3.Connection, tasks: Sequence[str]) -> dict[str, int]:
+    """How many events of each of these tasks nobody has settled; only those that have any."""
+    statement = "SELECT task, count(*) FROM json_each(?) wanted CROSS JOIN conflicts ON task = wanted.value GROUP BY task"
+    return dict(connection.execute(statement, (orjson.dumps(tasks).decode(),)).fetchall())
+
+
 def parts_of(connection: sqlite3.Connection, parents: Sequence[str]) -> dict[str, dict[str, int]]:
     """For each of these that has parts: how many of them are in which state."""
     statement = (

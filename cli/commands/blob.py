@@ -8,7 +8,7 @@ import typer
 
 from cli.call import Call
 from cli.grammar import command
-from cli.output import Answer
+from cli.output import Answer, print_exactly
 from cli.text import safe
 from domain.refusals import Exit, Refusal
 
@@ -36,7 +36,8 @@ def found_blob(call: Call, prefix: str) -> str:
     """The whole hash of the blob that is meant. Raises Refusal `usage`, `not-found`, `ambiguous`."""
     if len(prefix) < 8 or not all(char in "0123456789abcdef" for char in prefix):
         hint = "`crewlog show TASK --json` has the hashes; at least eight digits."
-        raise Refusal("usage", "which blob?", hint)
+        what = f"{prefix[:64]!r} is no hash, or too little of one" if prefix else "which blob?"
+        raise Refusal("usage", what, hint)
     log = call.store.log
     known = {*log.blobs(), *log.redacted()}
     fitting = sorted(digest for digest in known if digest.startswith(prefix))
@@ -52,20 +53,19 @@ def _show(call: Call, prefix: str) -> None:
     data = call.store.log.blob(digest)
     text = data.decode("utf-8", "replace")
     answer = {"sha256": digest, "size": len(data), "text": text}
-    call.answer(Answer(answer, safe(text).split("\n"), [digest]))
+    lines = safe(text).split("\n")
+    if not (call.options.json or call.options.quiet or call.shell.stdout.isatty()):
+        print_exactly(call.shell, data)
+        lines = []
+    call.answer(Answer(answer, lines, [digest]))
 
 
 def _verify(call: Call) -> None:
     from cli.importing import finding_lines
-    from export.segments import blobs_of
-    from export.verify import CHUNK, verify_blobs
+    from export.verify import referred_blobs, verify_blobs
 
-    log, position = call.store.log, 0
-    referred: dict[str, str] = {}
-    while rows := log.lines(position, CHUNK):
-        position = rows[-1].id
-        referred.update((digest, row.state[7:71].decode()) for row in rows for digest in blobs_of(row.state))
-    found = verify_blobs(log, call.store.folder, referred)
+    log = call.store.log
+    found = verify_blobs(log, call.store.folder, referred_blobs(log))
     number = len(log.blobs())
     data = {"blobs": number, "findings": [finding.as_dict() for finding in found]}
     lines = [*finding_lines(found), f"{number:,} blobs, {len(found)} findings"]

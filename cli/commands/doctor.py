@@ -23,9 +23,10 @@ def doctor(
     """Look at SQLite, file system, permissions, sizes, locks, git and derived files; say what to do about each finding.
 
     --repair makes anew only what is folded or copied from the log; the log itself is never touched. `verify` reads all
-    of it.
+    of it. Exit 7 where something is damaged.
     """
     from cli.diagnosis import Diagnosis
+    from export.findings import is_damage
 
     found = Diagnosis(call)
     findings = found.findings()
@@ -42,4 +43,5 @@ def doctor(
     for finding in left:
         lines += [f"{finding.code}: {finding.message}", f"  {finding.hint}"]
     lines += [] if left else ["nothing is wrong"]
-    call.answer(Answer(data, lines, [finding.code for finding in left], exit=Exit.DONE))
+    code = Exit.CORRUPT if any(map(is_damage, left)) else Exit.DONE
+    call.answer(Answer(data, lines, [finding.code for finding in left], exit=code))

@@ -17,12 +17,16 @@ from domain.refusals import Refusal
 def export(
     call: Call,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Write live.jsonl anew, in place.", show_default=False)
+        bool,
+        typer.Option(
+            "--rebuild", help="Write anew what differs from the log, own segments too.", show_default=False
+        ),
     ] = False,
 ) -> None:
     """Bring live.jsonl up to the log, and seal what is new into a segment for other clones.
 
-    Every write feeds live.jsonl by itself; --rebuild mends one that was edited. A segment is never edited again.
+    Every write feeds live.jsonl by itself. A segment is never edited again: --rebuild mends live.jsonl, blobs and this
+    clone's own segments where somebody else did.
     """
     live = call.store.live
     fed = live.rebuild() if rebuild else live.feed()
@@ -30,6 +34,7 @@ def export(
         wrong = fed.remark
         code = "corrupt" if wrong.code == "live-edited" else "unwritable"
         raise Refusal(code, wrong.message, wrong.hint, finding=wrong.as_dict())
+    mended = call.store.segments.mend() if rebuild else []
     with progress(call.shell, "sealing") as step:
         sealed = call.store.segments.seal(step)
     data = {
@@ -38,8 +43,10 @@ def export(
         "events": call.store.log.position(),
         "segments": list(sealed.segments),
         "sealed": sealed.events,
+        "mended": mended,
         "blobs": sealed.blobs,
     }
     lines = [f"{live.path}: {fed.written:,} lines written"]
+    lines += [f"mended {call.store.path(path)}" for path in mended]
     lines += [f"sealed {call.store.path(path)}" for path in sealed.segments]
     call.answer(Answer(data, lines, [live.path, *sealed.segments]))

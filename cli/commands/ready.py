@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PAGE = 1_000
 
 
-@command("ready", "crewlog ready --as ada")
+@command("ready", "crewlog ready --as ada", looks=True)
 def ready(
     call: Call,
     explain: Annotated[

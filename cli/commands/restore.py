@@ -9,6 +9,7 @@ import typer
 
 from cli import place
 from cli.call import Call
+from cli.files import make_folder
 from cli.grammar import command
 from cli.importing import answer, finding_lines
 from cli.output import Answer
@@ -55,7 +56,7 @@ def _anew(call: Call, path: str, folder: str) -> None:
     from domain.stores.copies import back_up
     from export.importing import as_dict
 
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    make_folder(folder)
     place.guard(folder)
     for left in (
         f"{DATABASE}-wal",
@@ -69,6 +70,7 @@ def _anew(call: Call, path: str, folder: str) -> None:
     store = Store(folder, call.shell, "")
     call._keep(store)  # noqa: SLF001 - the call closes it
     store.log.settle()
+    store.views.rebuild()  # those that are there are of the lost database
     imported = store.recovered
     remarks = [*finding_lines(imported.findings if imported else ()), *store.after_write()]
     counts = as_dict(imported) if imported else _NOTHING

@@ -10,6 +10,7 @@ from cli.call import Call
 from cli.commands.show import OUTPUT_LINES, code_line, gate_lines, unfolded
 from cli.grammar import command
 from cli.output import Answer
+from cli.tables import conflicts_line
 from cli.text import safe, safe_line
 from cli.writes import next_lines
 from domain.blobs import preview
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 FILES = 20
 
 
-@command("review", "crewlog review\ncrewlog review t-3k9f --full")
+@command("review", "crewlog review\ncrewlog review t-3k9f --full", looks=True)
 def review(call: Call, task: TaskArg = None) -> None:
     """Show what was handed in: evidence, checks, size, notes, whether it merges, and the lines to judge it by.
 
@@ -65,7 +66,8 @@ def _oldest(call: Call) -> str:
 def _outlook(call: Call, state: Task) -> dict[str, Any] | None:
     """Whether it would merge now, and whether the branch is where it was; None for work without a commit."""
     submission = handed_in(state)
-    if submission is None or not submission.commit or call.code is None:
+    # A look at the past leaves it out: git says how it is now.
+    if submission is None or not submission.commit or call.code is None or call.options.at is not None:
         return None
     from cli.git.repository import Repository
     from cli.git.review import base_of
@@ -114,6 +116,8 @@ def _lines(
         lines += _said("states to have run", submission["ran"])
     line = code_line(shown)
     lines += [f"  {line}"] if line else []
+    if shown["conflicts"]:
+        lines += [f"  {conflicts_line(shown['conflicts'])} of clones: settle them first"]
     lines += _merging(outlook)
     for note in notes:
         lines += _said(f"note by {note['by']}", note["text"])

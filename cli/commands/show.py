@@ -16,7 +16,7 @@ from cli.events import event_cells, event_table
 from cli.grammar import command
 from cli.output import Answer
 from cli.style import Style
-from cli.tables import rolled_up
+from cli.tables import conflicts_line, rolled_up
 from cli.text import safe, safe_line
 from cli.writes import next_lines, short
 from domain.blobs import digest_of, preview
@@ -52,7 +52,7 @@ def show(call: Call, task: TaskArg = None, utc: UtcOption = False) -> None:
         raise Refusal("not-found", f"there is no task {name}", "`crewlog list` shows the tasks.", task=name)
     shown = full(store.views.connection, name)
     shown["merge"] = shown["merge"] or _merged(call, state)
-    events = store.log.stream(f"task/{name}")
+    events = store.log.history(f"task/{name}").order
     records = [orjson.loads(event.line) for event in events]
     ahead = _ahead(call, state)
     shown |= {"ahead": ahead} if ahead else {}
@@ -91,6 +91,7 @@ def _head(style: Style, shown: dict[str, Any], named: Callable[[Sequence[str]], 
         "relates to": named(shown["relates"]),
         "links": _other_links(shown, named),
         "spawned": None if shown["source"] else f"{style.when(shown['created'])} by {shown['spawner']}",
+        "conflicts": _conflicts(shown),
         "attempt": str(shown["attempts"]) if shown["attempts"] > 1 else None,
         "progress": _progress(style, shown["progress"]),
         "code": code_line(shown),
@@ -102,6 +103,11 @@ def _head(style: Style, shown: dict[str, Any], named: Callable[[Sequence[str]], 
         "ended": _end(style, shown["end"], timed=shown["source"] is not None),
     }
     return lines + [f"  {name:<10}{safe_line(str(value))}" for name, value in facts.items() if value]
+
+
+def _conflicts(shown: dict[str, Any]) -> str | None:
+    number = shown["conflicts"]
+    return f"{conflicts_line(number)}; `crewlog conflicts {shown['id']}`" if number else None
 
 
 def code_line(shown: dict[str, Any]) -> str | None:

@@ -42,25 +42,25 @@ def sync(
     call.store.log.settle()
     call.store.segments.seal()
     sharing.commit()
-    imported, settled = _exchange(call, sharing)
+    imported, settled, sent = _exchange(call, sharing)
     sharing.fetch_branches()
     branches = sharing.under_review()
     refused = sharing.push_branches(branches)
     more: dict[str, Any] = {
         "remote": remote,
         "pushed": True,
+        "sent": sent,
         "branches": [name for name in branches if not any(text.startswith(f"{name}:") for text in refused)],
         "state": call.store.log.state_hash(),
     }
     done = answer(call, imported, **more)
-    remarks = [f"{path}: both sides changed it; the remote's is kept" for path in settled]
-    remarks += [f"not pushed: {text}" for text in refused]
-    lines = [*done.lines, *(f"pushed {name}" for name in more["branches"])]
+    remarks = [*settled, *(f"not pushed: {text}" for text in refused)]
+    lines = [*done.lines, f"{sent:,} events pushed", *(f"pushed {name}" for name in more["branches"])]
     call.answer(Answer(done.data, lines, done.ids, [*done.remarks, *remarks], done.exit))
 
 
-def _exchange(call: Call, sharing: Sharing) -> tuple[Imported, list[str]]:
-    """Fetch, merge, import and push, again where somebody else pushed meanwhile."""
+def _exchange(call: Call, sharing: Sharing) -> tuple[Imported, list[str], int]:
+    """Fetch, merge, import and push, again where somebody else pushed meanwhile; how many events went."""
     from cli.git.sharing import TRIES
 
     settled: list[str] = []
@@ -70,8 +70,9 @@ def _exchange(call: Call, sharing: Sharing) -> tuple[Imported, list[str]]:
             settled += sharing.merge()
         found = _take_in(call)
         imported = found if imported is None else _joined(imported, found)
+        sent = sharing.outgoing()
         if sharing.is_pushed() or sharing.push():
-            return imported, settled
+            return imported, settled, sent
     message = f"{TRIES} times another clone pushed first"
     raise Refusal("git-busy", message, "All that came was taken in; run it again.")
 
@@ -96,15 +97,14 @@ def _joined(one: Imported, other: Imported) -> Imported:
 
 def _would(call: Call, sharing: Sharing) -> Answer:
     """What would go and come. The remote's branch is fetched, and nothing else changes."""
-    from cli.source import ref_source
+    from cli.git.sharing import FETCHED
     from export.sources import Ref
 
     unsealed = call.store.segments.unsealed()
     incoming = 0
     if sharing.fetch():
         known = call.store.log
-        source: Any = ref_source(call, "refs/remotes/origin/crewlog")
-        assert isinstance(source, Ref)  # noqa: S101 - what ref_source gives
+        source = Ref(sharing.store, FETCHED)
         ends = {replica: end[0] for replica, end in known.chains().items()}
         for file in source.files():
             if file.span:

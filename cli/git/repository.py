@@ -172,7 +172,8 @@ def needed(call: Call, why: str) -> Repository:
     """The code repository; refused (`git`) where the store belongs to none."""
     found = repository(call)
     if found is None:
-        raise Refusal("git", f"{why} needs the git repository, and {call.located.path} belongs to none")
+        where = call.located.path if call.options.from_ is None else call.shell.cwd
+        raise Refusal("git", f"{why} needs the git repository, and {where} belongs to none")
     return found
 
 

@@ -10,14 +10,18 @@ from __future__ import annotations
 import os
 from functools import cached_property
 
+from cli.files import make_private
 from cli.git.storing import BRANCH, WHO, commit
 from cli.place import find_git
 from cli.store import Store
 from domain.refusals import Refusal
 from domain.task import APPROVED, IN_REVIEW, claim_of, load, submission_of
 from export.git import Git
+from export.segments import LOG, is_whole, span
 
 FETCHED = "refs/remotes/origin/crewlog"
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+SETTINGS = ("config.toml", "signers")
 TRIES = 8
 
 
@@ -72,9 +76,10 @@ class Sharing:
         return True
 
     def merge(self) -> list[str]:
-        """Take the remote's files in; the settings that both sides had changed."""
+        """Take the remote's files in, but for this clone's own segments; remarks on what both sides had changed."""
         if self.store.says("merge-base", "--is-ancestor", FETCHED, "HEAD"):
             return []
+        before = self.store.line("rev-parse", "HEAD")
         line = (
             "merge",
             "--quiet",
@@ -84,23 +89,64 @@ class Sharing:
             "--allow-unrelated-histories",
         )
         done = self.store.run(*line, "-m", "sync", FETCHED, codes=(0, 1), environ=WHO)
-        if done.code == 0:
-            return []
-        return self._settle(done.err)
+        remarks = [*(self._settle(done.err) if done.code else []), *self._keep_own(before)]
+        for name in SETTINGS:  # git writes files that others may read
+            make_private(self.crew.path(name))
+        return remarks
+
+    def outgoing(self) -> int:
+        """How many events the next push brings to the remote."""
+        known = self.store.run("rev-parse", "--quiet", "--verify", FETCHED, codes=(0, 1)).line
+        line = (
+            "diff",
+            "--name-only",
+            "--no-renames",
+            "--diff-filter=A",
+            "-z",
+            known or EMPTY_TREE,
+            "HEAD",
+            "--",
+            LOG,
+        )
+        spans = (span(path) for path in self.store.run(*line).parts)
+        return sum(item.last - item.first + 1 for item in spans if item)
+
+    def _keep_own(self, before: str) -> list[str]:
+        """Nobody else may change what this clone wrote: its segments are written again from its log."""
+        own = [f"{LOG}/{replica}" for replica in self.crew.segments.replicas]
+        line = ("diff", "--name-only", "--no-renames", "--diff-filter=MDT", "-z", before, "HEAD", "--", *own)
+        changed = self.store.run(*line).parts
+        if changed:
+            self.crew.segments.mend()
+            self.crew.segments.seal()
+            self.commit()
+        return [f"{path}: another clone changed it; this clone's own is kept" for path in changed]
 
     def _settle(self, said: str) -> list[str]:
-        """Of settings that both sides changed keep the remote's; anything else is nobody's to decide."""
+        """Of settings that both sides changed keep the remote's, of segments one's own; all else is nobody's to decide."""
         parts = self.store.run("diff", "--name-only", "--diff-filter=U", "-z").parts
-        strange = [path for path in parts if path.partition("/")[0] not in ("config.toml", "signers")]
+        shared = [path for path in parts if path in SETTINGS]
+        own = [path for path in parts if self._is_broken_own(path)]
+        strange = [path for path in parts if path not in (*shared, *own)]
         if strange or not parts:
             self.store.run("merge", "--abort", codes=(0, 128))
             message = f"the branch {BRANCH} cannot be merged: {', '.join(strange) or said.strip()[:200]}"
             hint = f"Two clones wrote one segment; look with `git -C {self.store.folder} log --all --stat`."
             raise Refusal("corrupt", message, hint, files=strange)
-        self.store.run("checkout", "--quiet", "--theirs", "--", *parts)
+        for side, paths in (("--theirs", shared), ("--ours", own)):
+            if paths:
+                self.store.run("checkout", "--quiet", side, "--", *paths)
         self.store.run("add", "--", *parts)
         self.store.run("commit", "--quiet", "--no-verify", "--no-gpg-sign", "-m", "sync", environ=WHO)
-        return parts
+        return [f"{path}: both sides changed it; the remote's is kept" for path in shared]
+
+    def _is_broken_own(self, path: str) -> bool:
+        """True for a segment of this clone that the remote has in a form that no clone can have written."""
+        sealed = span(path)
+        if sealed is None or sealed.replica not in self.crew.segments.replicas:
+            return False
+        theirs = self.store.run("cat-file", "blob", f"{FETCHED}:{path}", codes=(0, 128))
+        return not is_whole(theirs.out, sealed)
 
     def push(self) -> bool:
         """Push the branch; False where somebody else was quicker."""

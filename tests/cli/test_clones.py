@@ -94,6 +94,11 @@ def test_nothing_is_approved_before_the_conflict_is_settled_and_that_is_known_ev
     for crew in (ada, bob, ada):
         crew.do("sync")
 
+    for line in ("list", "show one", "review one"):
+        assert "1 conflict" in bob.run(*bob.words(line)).out, line
+    for line in ("show one", "review one"):
+        assert "next: crewlog approve" not in bob.run(*bob.words(line)).out, line
+    assert bob.do("review one")["next"] == [f"crewlog conflicts {bob.do('show one')['task']['id']}"]
     refused = bob.refused("approve one --as bob")
     assert why(refused) == ("conflicts", 4)
     assert "crewlog conflicts" in refused["hint"]
@@ -250,3 +255,70 @@ def test_a_damaged_segment_of_another_clone_is_told_and_the_rest_comes_in(pair: 
     (finding,) = done.json["findings"]
     assert (finding["code"], finding["line"], finding["offset"]) == ("bad-line", 1, 0)
     assert finding["path"].endswith(newest.name)
+
+
+def test_a_clones_own_segment_that_another_one_changed_is_kept_as_it_wrote_it(
+    pair: tuple[Crew, Crew],
+) -> None:
+    ada, bob = pair
+    (own,) = (path for path in segments(ada) if b'"one"' in path.read_bytes())
+    whole = own.read_bytes()
+    remote = ada.folder.parent / "origin.git"
+    sly = ada.folder.parent / "sly"
+    git(sly.parent, "clone", "-q", "-b", "crewlog", str(remote), str(sly))
+    theirs = sly / own.relative_to(ada.folder / ".crewlog")
+    theirs.write_bytes(whole.replace(b'"one"', b'"two"'))
+    git(sly, "commit", "-q", "-a", "-m", "sly")
+    git(sly, "push", "-q", "origin", "crewlog")
+
+    done = ada.run("sync")
+
+    assert (done.code, "this clone's own is kept" in done.err) == (0, True), done
+    assert own.read_bytes() == whole
+    theirs.write_bytes(whole.replace(b'"one"', b'"six"'))  # the same line again, past what ada pushed
+    git(sly, "commit", "-q", "-a", "-m", "sly")
+    git(sly, "push", "-q", "--force", "origin", "crewlog")
+    ada.do("sync")
+    assert own.read_bytes() == whole
+    bob.do("sync")
+    assert [crew.do("verify")["findings"] for crew in pair] == [[], []]
+
+
+def test_sync_says_how_many_events_went_and_leaves_the_settings_private(pair: tuple[Crew, Crew]) -> None:
+    ada, bob = pair
+    (ada.folder / ".crewlog/config.toml").write_text("# ours\n")
+    (ada.folder / ".crewlog/signers").write_text("# nobody\n")
+    ada.do("note one a --as ada")
+    ada.do("note one b --as ada")
+
+    assert ada.do("sync")["sent"] == 2
+    assert "0 events pushed" in bob.run("sync").out
+    eve = clone(ada.folder.parent / "origin.git", "eve")
+    for crew in (bob, eve):
+        for name in ("config.toml", "signers"):
+            assert (crew.folder / ".crewlog" / name).stat().st_mode & 0o077 == 0, name
+
+
+def test_show_tells_the_events_of_a_task_in_the_order_in_which_every_clone_folds_them(
+    pair: tuple[Crew, Crew],
+) -> None:
+    ada, bob = pair
+    ada.do("note one a --as ada")
+    bob.do("note one b --as bob")
+    for crew in (ada, bob, ada):
+        crew.do("sync")
+
+    assert ada.do("show one")["events"] == bob.do("show one")["events"]
+    assert ada.run("show", "one").out == bob.run("show", "one").out
+
+
+def test_a_conflict_that_came_with_its_settlement_is_not_told_as_one(pair: tuple[Crew, Crew]) -> None:
+    ada, bob = pair
+    start(ada, "one", "ada")
+    start(bob, "one", "bob")
+    for crew in (ada, bob):
+        crew.do("sync")
+    bob.do("resolve one --note 'bob takes two' --as zoe")
+    bob.do("sync")
+
+    assert ada.do("sync")["conflicts"] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from tests.cli.clones import bare, clone
 from tests.cli.conftest import Crew, why
+from tests.cli.repositories import git
 
 SECOND = 1_000_000
 LOOKS = ("list --json", "list", "log --json -n 1000")
@@ -204,3 +206,87 @@ def test_nothing_can_be_written_to_what_is_only_looked_at(crew: Crew) -> None:
     result = crew.run("note", "t-aaaaaaaa", "x", "--at", "1h")
 
     assert (result.code, "--at" in result.err) == (2, True)
+
+
+def test_signed_approvals_are_judged_by_the_signers_that_lie_beside_the_segments(
+    published: tuple[Crew, str], tmp_path: Path
+) -> None:
+    eve, _ = published
+    ada, key = Crew(tmp_path / "ada", eve.environ), tmp_path / "zoe"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    signers = ada.folder / ".crewlog/signers"
+    signers.write_text(f"zoe {key.with_suffix('.pub').read_text()}")
+    task = ada.spawn("two")
+    ada.do(f"start {task} --as ada --no-branch")
+    ada.do(f"done {task} --as ada --no-commit")
+    ada.do(f"approve {task} --as zoe --sign {key}")
+    ada.do("sync")
+    git(eve.folder, "fetch", "-q")
+
+    for place in ("origin/crewlog", "../ada/.crewlog", "../ada"):
+        answer = eve.do(f"audit --from {place}")
+        assert (answer["findings"], answer["tasks"][1]["signature"]) == ([], "signed"), place
+    signers.unlink()
+    unknown = eve.do("audit --from ../ada/.crewlog")
+    assert unknown["ok"]
+    assert [finding["code"] for finding in unknown["findings"]] == ["approval-unchecked"]
+    assert unknown["tasks"][1]["signature"].startswith("not checked")
+    assert "crewlog-" not in unknown["tasks"][1]["signature"]
+
+
+def test_at_a_time_somebody_elses_log_is_as_its_events_say_and_not_as_it_was_read(tmp_path: Path) -> None:
+    moment = 10**15
+    crew = Crew(tmp_path, clock=lambda: moment)
+    crew.do("init --as zoe")
+    for title in ("one", "two"):
+        crew.spawn(title)
+        moment += 3_600 * SECOND
+    crew.do("export")
+
+    def titles(when: str) -> list[str]:
+        return [row["title"] for row in crew.do(f"list --from .crewlog --at {when}")["tasks"]]
+
+    assert titles("90m") == ["one"]
+    assert titles("30m") == titles("2001-09-09T03:30") == ["one", "two"]
+    assert titles(crew.run("log", "-n", "1", "-q").out.strip()) == ["one", "two"]
+
+
+def test_the_ref_that_is_named_is_the_code_repositorys_though_the_store_has_one_of_that_name(
+    published: tuple[Crew, str],
+) -> None:
+    eve, _ = published
+    eve.do("init --as eve")
+    ada = Crew(eve.folder.parent / "ada", eve.environ)
+    ada.spawn("new")
+    ada.do("sync")
+    git(eve.folder, "fetch", "-q")
+
+    titles = [row["title"] for row in eve.do("list --from origin/crewlog")["tasks"]]
+
+    assert titles == ["one", "new"]
+    assert len(eve.do("list")["tasks"]) == 1
+
+
+def test_the_commits_that_a_branch_names_are_looked_for_in_the_repository_that_one_is_in(
+    published: tuple[Crew, str], tmp_path: Path
+) -> None:
+    eve, _ = published
+    assert eve.do("verify --git --from origin/crewlog")["ok"]
+
+    (tmp_path / "away").mkdir()
+    refused = eve.refused("verify --git --from ../ada/.crewlog", cwd=tmp_path / "away")
+    assert why(refused) == ("git", 6)
+    assert "away belongs to none" in refused["message"]
+
+
+def test_what_was_ready_and_what_waited_for_a_review_can_be_asked_of_the_past(crew: Crew) -> None:
+    task = crew.spawn()
+    before = crew.run("log", "-n", "1", "-q").out.strip()
+    claim = crew.start(task)
+    crew.do(f"done {task} --as ada --claim {claim}")
+    handed_in = crew.run("log", "-n", "1", "-q").out.strip()
+    crew.do(f"approve {task} --as zoe")
+
+    assert [row["id"] for row in crew.do(f"ready --at {before}")["tasks"]] == [task]
+    assert crew.do(f"review --at {handed_in}")["task"]["id"] == task
+    assert why(crew.refused("review")) == ("nothing-yet", 8)

@@ -67,7 +67,7 @@ def test_spans_hold_what_happened(page: str) -> None:
     data: Any = orjson.loads(re.search(r"const spans = (\{.*\});", page)[1])  # type: ignore[index] # it is there
     assert data["tasks"][0][1] == "Greet by name"
     assert data["agents"] == ["ada", "zoe"]
-    names = [*figures.STATE_COLOURS]
+    names: list[str] = [*figures.STATE_COLOURS]
     states: list[str] = [
         names[state] for task, state in zip(data["task"], data["state"], strict=True) if task == 0
     ]

@@ -213,3 +213,47 @@ def test_a_line_that_somebody_wrote_into_the_live_file_is_no_reason_for_a_new_id
     assert result.code == 0
     assert "is no event of this log" in result.err
     assert len(set(replicas(crew))) == 1
+
+
+def test_the_views_of_the_lost_database_are_made_anew_by_restore(crew: Crew) -> None:
+    crew.do("backup safe.db")
+    crew.spawn("two")
+    crew.do("export")
+    crew.spawn("three")
+    for path in (crew.folder / ".crewlog").glob("crewlog.db*"):
+        path.unlink()
+
+    crew.do("restore safe.db")
+
+    assert crew.do("verify")["findings"] == []
+    crew.do("list")
+    assert crew.do("verify")["findings"] == []
+
+
+def test_a_file_in_the_place_of_the_folder_to_restore_into_is_named(crew: Crew) -> None:
+    crew.do("backup safe.db")
+    (crew.folder / "file").touch()
+
+    refused = crew.refused("--store file/.crewlog restore safe.db")
+
+    assert why(refused) == ("unwritable", 6)
+
+
+def test_two_stores_under_one_id_part_ways_when_one_hears_of_the_other(crew: Crew, tmp_path: Path) -> None:
+    crew.do("export")
+    copy = Crew(tmp_path / "copy")
+    copy.folder.mkdir()
+    shutil.copytree(store(crew), store(copy))
+    name = store(copy) / "replica"
+    lines = [line for line in name.read_text().split("\n") if not line.startswith("at ")]
+    name.write_text("\n".join(lines))  # nothing tells that it is a copy
+    for one in (crew, copy):
+        one.spawn("apart")
+        one.do("export")
+
+    came = crew.run("--json", "import", "copy/.crewlog")
+
+    assert (came.code, [finding["code"] for finding in came.json["findings"]]) == (7, ["fork"])
+    assert "another store wrote under its id" in came.err
+    crew.spawn("later")
+    assert replicas(crew)[-1] != replicas(copy)[-1]

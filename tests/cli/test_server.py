@@ -412,3 +412,10 @@ def test_the_chains_are_whole_after_a_move(embedded: Crew, url: str) -> None:
     assert broken_links(row.event for row in stored) == []
     assert [row.position for row in stored] == list(range(1, len(stored) + 1))
     log.close()
+
+
+def test_a_log_on_a_server_is_looked_through_with_its_keys(crew: Crew, other: Crew) -> None:
+    other.do("spawn two --key twice --as zoe")
+    crew.do("spawn one --key once --as zoe")
+
+    assert crew.do("verify")["findings"] == []

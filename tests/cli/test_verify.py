@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
+import orjson
 import pytest
 
-from tests.cli.clones import segments
+from domain import event
+from tests.cli.clones import bare, clone, segments
 from tests.cli.conftest import Crew, why
 
 
@@ -101,6 +104,15 @@ TAMPERED: dict[str, tuple[str, set[str]]] = {
     ),
     "a blob": ("UPDATE blobs SET data = CAST('c' AS BLOB)", {"blob-changed"}),
     "a blob taken out": ("DELETE FROM blobs", {"blob-missing"}),
+    "the keys taken out": ("DELETE FROM keys", {"keys-wrong"}),
+    "all keys of one event": (
+        "UPDATE keys SET id = (SELECT id FROM event_id WHERE position = 2)",
+        {"keys-wrong"},
+    ),
+    "a key of an event that bears another": (
+        "INSERT INTO keys VALUES ('ada', 'k', (SELECT id FROM event_id WHERE position = 2))",
+        {"keys-wrong"},
+    ),
     "a key that belongs to nothing": (
         "INSERT INTO keys VALUES ('ada', 'k', 'ffff')",
         {"stray-rows"},
@@ -114,6 +126,29 @@ def test_what_was_changed_in_the_database_with_the_triggers_dropped_is_found(wha
     plainly(busy, *script.split(";"))
 
     assert expected <= set(codes(busy))
+
+
+def test_a_key_that_two_clones_used_stands_for_the_first_event_and_is_no_finding(busy: Crew) -> None:
+    other = Crew(busy.folder / "other")
+    other.folder.mkdir()
+    other.do("init --as bob")
+    for crew in (busy, other):
+        crew.do("spawn once --key once --as zoe")
+    other.do("export")
+
+    busy.do("import other/.crewlog")
+
+    assert codes(busy) == []
+
+
+def test_behind_a_gap_a_chain_that_goes_on_is_no_fork(busy: Crew) -> None:
+    busy.do("note two more --as ada")
+    plainly(busy, "DELETE FROM stored_events WHERE rowid = 3")
+
+    found = codes(busy)
+
+    assert found.count("gap") == 1
+    assert "fork" not in found
 
 
 def test_views_that_were_edited_are_found_and_made_anew(busy: Crew) -> None:
@@ -130,7 +165,8 @@ def test_views_that_were_edited_are_found_and_made_anew(busy: Crew) -> None:
 def test_a_state_that_was_edited_is_folded_anew_by_doctor(busy: Crew) -> None:
     plainly(busy, TAMPERED["the state of a task"][0])
 
-    assert "state-wrong" in [finding["code"] for finding in busy.do("doctor")["findings"]]
+    found = busy.run("--json", "doctor")
+    assert (found.code, "state-wrong" in [finding["code"] for finding in found.json["findings"]]) == (7, True)
     assert "state-wrong" in busy.do("doctor --repair")["repaired"]
     assert codes(busy) == []
 
@@ -191,6 +227,46 @@ def test_a_segment_that_was_removed_is_missing(busy: Crew) -> None:
     assert codes(busy) == ["segment-missing"]
 
 
+@pytest.mark.parametrize("line", ["export --rebuild", "doctor --repair"])
+@pytest.mark.parametrize("what", [what for what, (place, *_) in FILES.items() if place != "live.jsonl"])
+def test_own_segments_and_blobs_that_were_changed_are_written_again_from_the_log(
+    what: str, line: str, busy: Crew
+) -> None:
+    place, change, code = FILES[what]
+    path = next(store(busy).glob(f"{place}/*/*"))
+    whole = path.read_bytes()
+    path.write_bytes(change(whole))
+
+    assert "export --rebuild" in busy.run("--json", "verify").json["findings"][0]["hint"]
+    answer = busy.do(line)
+
+    assert code in answer.get("repaired", [code])
+    assert path.read_bytes() == whole
+    assert codes(busy) == []
+
+
+def test_a_segment_with_an_event_that_the_log_lacks_is_never_written_over(busy: Crew) -> None:
+    path = segments(busy)[0]
+    first, rest = path.read_bytes().split(b"\n", 1)
+    fields = {name: value for name, value in orjson.loads(first).items() if name != "id"}
+    strange = event.seal({**fields, "ts": "2020-01-01T00:00:00.000000Z"})
+    path.write_bytes(strange.line + b"\n" + rest)
+
+    busy.run("export", "--rebuild")
+
+    assert strange.line in path.read_bytes()
+
+
+def test_a_file_of_a_blob_that_was_removed_is_found_and_the_next_export_writes_it_again(busy: Crew) -> None:
+    (path,) = store(busy).glob("blobs/*/*")
+    path.unlink()
+
+    assert codes(busy) == ["blob-unexported"]
+    assert busy.run("blob", "verify").code == 7
+    assert busy.do("export")["blobs"] == 1
+    assert codes(busy) == []
+
+
 # --- checkpoints -------------------------------------------------------------------------------------------------
 
 
@@ -242,7 +318,16 @@ def test_a_blob_is_shown_by_its_hash_and_all_are_checked(busy: Crew) -> None:
     assert busy.do("blob verify") == {"blobs": 1, "findings": []}
     assert why(busy.refused("blob show ffffffffff")) == ("not-found", 3)
     assert why(busy.refused("blob show")) == ("usage", 2)
+    assert repr(digest[:7]) in busy.refused(f"blob show {digest[:7]}")["message"]
     assert why(busy.refused("blob eat ffffffffff")) == ("usage", 2)
+
+
+def test_a_blob_in_a_pipe_is_the_bytes_that_were_hashed(busy: Crew) -> None:
+    digest = busy.do("show two")["task"]["body"]["blob"]["sha256"]
+
+    out = busy.run("blob", "show", digest).out
+
+    assert sha256(out.encode()).hexdigest() == digest
 
 
 def test_a_redacted_blob_leaves_its_hash_and_an_event_and_the_rest_stays_whole(busy: Crew) -> None:
@@ -297,3 +382,14 @@ def test_doctor_mends_a_live_file_that_was_edited(busy: Crew) -> None:
 
     assert busy.do("doctor --repair")["repaired"] == ["live-changed"]
     assert live.read_bytes() == whole
+
+
+def test_doctor_names_the_locks_that_a_killed_git_left_behind(tmp_path: Path) -> None:
+    crew = clone(bare(tmp_path), "ada")
+    locks = [crew.folder / ".git/index.lock", store(crew) / ".git/index.lock"]
+    for lock in locks:
+        lock.touch()
+
+    found = crew.do("doctor")["findings"]
+
+    assert {(row["code"], row["path"]) for row in found} == {("git-locked", str(lock)) for lock in locks}

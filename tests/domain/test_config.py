@@ -41,7 +41,7 @@ def test_what_the_file_says_is_in_force() -> None:
 
 
 @pytest.mark.parametrize(
-    "document", [{"colour": "red"}, {"review": {"colour": "red"}}, {"colours": {"by": "other"}}], ids=repr
+    "document", [{"colour": "red"}, {"review": {"colour": "red"}}, {"colours": {"hue": "other"}}], ids=repr
 )
 def test_an_unknown_key_is_warned_of_and_changes_nothing(document: dict[str, Any]) -> None:
     config, [warning] = load(document)
@@ -90,3 +90,14 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(Refusal) as caught:
         duration(text)
     assert caught.value.code == "bad-value"
+
+
+@pytest.mark.parametrize(
+    "document", [{"by": "signed"}, {"reviews": {"by": "signed"}}, {"git": {"by": "signed"}}], ids=repr
+)
+def test_a_setting_outside_of_its_section_is_refused_and_its_place_is_said(document: dict[str, Any]) -> None:
+    with pytest.raises(Refusal) as caught:
+        load(document)
+
+    assert caught.value.code == "bad-value"
+    assert "[review]" in caught.value.hint

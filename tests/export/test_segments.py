@@ -283,6 +283,21 @@ def test_a_segment_that_was_tampered_with_is_taken_in_up_to_the_damage(
     assert [item.id for item in all_events(two)] == [item.id for item in all_events(one)][:whole]
 
 
+def test_what_waited_for_an_earlier_import_is_counted_once(make: MakeLog, tmp_path: Path) -> None:
+    one, two, three = make("r-1"), make("r-2"), make("r-3")
+    stream = new_stream(one)
+    sealing(tmp_path, one)
+    taking(two, tmp_path / "r-1")
+    do(two, stream, Note("bob", "seen"))
+    sealing(tmp_path, two)
+
+    first = taking(three, tmp_path / "r-2")
+    second = taking(three, tmp_path / "r-1")
+
+    assert (first.events, first.known, first.pending) == (1, 0, 1)
+    assert (second.events, second.known, second.pending) == (1, 0, 0)
+
+
 def test_a_bad_file_does_not_keep_the_others_from_coming_in(make: MakeLog, tmp_path: Path) -> None:
     one, two, path = sealed_pair(make, tmp_path)
     three = make("r-3")
