@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from domain.refusals import Refusal
 from tests.cli.conftest import Crew, Result, why
 from tests.cli.test_answers import problems
+from tests.packaging.shell import inherited
 from tests.support.postgres import PASSWORD, Server
 from tests.support.stores import broken_links, everything
 
@@ -275,6 +280,34 @@ def test_who_waits_connects_again_when_the_server_was_restarted(
     other.do("send zoe hello --as ada --allow-unknown")
 
     assert waiting.end().json["got"]["text"] == "hello"
+
+
+def test_a_tail_goes_on_over_a_restart_and_drops_and_repeats_nothing(
+    crew: Crew, other: Crew, postgres_server: Server
+) -> None:
+    script = Path(sys.executable).with_name("crewlog")
+    with subprocess.Popen(
+        [script, "tail", "-f", "-n", "0", "--json"],
+        cwd=crew.folder,
+        env={**inherited(), **crew.environ},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as tail:
+        assert tail.stdout is not None
+        until(lambda: listening(postgres_server))
+        first = other.spawn("before")
+        seen = [orjson.loads(tail.stdout.readline())["stream"]]
+        end_all(postgres_server)
+        second = other.spawn("while it is away")
+        until(lambda: listening(postgres_server))
+        third = other.spawn("after")
+        seen += [orjson.loads(tail.stdout.readline())["stream"] for _ in range(2)]
+        tail.send_signal(signal.SIGINT)
+        rest, _ = tail.communicate(timeout=float(SECONDS))
+
+    assert seen == [f"task/{task}" for task in (first, second, third)]
+    assert (rest, tail.returncode) == ("", 130)
 
 
 # --- move ------------------------------------------------------------------------------------------------------------
