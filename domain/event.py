@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import orjson
 
@@ -36,8 +35,7 @@ class IllegalEventError(Exception):
     """An event that is not allowed in this state, or that acts on what is no longer current."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One immutable event. `line` holds the exact stored bytes; all else is read from them.
 
     `sender` is the field `from`; `prev`, `key` and `session` are "" where the line has none; `on` and `payload` are
@@ -162,23 +160,25 @@ def parse(line: bytes) -> Event:
 
 
 def _event(body: Json, line: bytes) -> Event:
+    get = body.get
+    # By place, in the order of the fields: by name it takes twice as long, and logs have millions.
     return Event(
-        id=body["id"],
-        ts=body["ts"],
-        sender=body["from"],
-        to=body["to"],
-        type=body["type"],
-        stream=body["stream"],
-        payload=body["payload"],
-        on=body.get("on", {}),
-        parents=tuple(body.get("parents", ())),
-        key=body.get("key", ""),
-        session=body.get("session", ""),
-        replica=body.get("replica", ""),
-        seq=body.get("seq", 0),
-        prev=body.get("prev", ""),
-        v=body["v"],
-        line=line,
+        body["id"],
+        body["ts"],
+        body["from"],
+        body["to"],
+        body["type"],
+        body["stream"],
+        body["payload"],
+        get("on", {}),
+        tuple(get("parents", ())),
+        get("key", ""),
+        get("session", ""),
+        get("replica", ""),
+        get("seq", 0),
+        get("prev", ""),
+        body["v"],
+        line,
     )
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple, Protocol, cast
 
 from domain import task
@@ -119,7 +118,7 @@ class _Stamps(dict[str, Key]):
         if event.type != "task.edited":
             return event
         payload = {name: self._newer(name, value, key) for name, value in event.payload.items()}
-        return replace(event, payload={name: value for name, value in payload.items() if value is not _OLD})
+        return event._replace(payload={name: value for name, value in payload.items() if value is not _OLD})
 
     def _newer(self, name: str, value: Any, key: Key) -> Any:
         if name in ("add_labels", "remove_labels") and isinstance(value, list):

@@ -7,7 +7,6 @@ the source's id and not by the event that brought it, and the same issue or comm
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from hashlib import sha256
 
 from domain.event import Event, IllegalEventError, Json
@@ -22,6 +21,7 @@ from domain.task import (
     Failed,
     Link,
     Task,
+    with_card,
 )
 
 # A state that needs no claim of ours can be imported; what can still be changed by the source is at rest here.
@@ -117,18 +117,18 @@ def later(task: Task, event: Event) -> Task:
     """The task after a comment, an event or a change of its source."""
     if event.type == "task.synced":
         return synced(task, event)
-    return replace(task, card=commented(task.card, event)) if event.type == "task.noted" else task
+    return with_card(task, commented(task.card, event)) if event.type == "task.noted" else task
 
 
 def commented(card: Card, event: Event) -> Card:
     """The card with a comment of the source, which is as old as it was there."""
     mark = event.payload["digest"][:_MARK]
     if card.source is None:
-        return replace(card, notes=card.notes + 1)
+        return card._replace(notes=card.notes + 1)
     known = card.source["comments"]
     if mark in known:
         return card
-    return replace(card, notes=card.notes + 1, source={**card.source, "comments": [*known, mark]})
+    return card._replace(notes=card.notes + 1, source={**card.source, "comments": [*known, mark]})
 
 
 def synced(task: Task, event: Event) -> Task:
@@ -139,19 +139,18 @@ def synced(task: Task, event: Event) -> Task:
     card = _changed(task.card, payload)
     state = payload.get("state") or task.state
     if state == task.state:
-        return replace(task, card=card)
+        return with_card(task, card)
     if task.state not in UNTOUCHED:
         raise IllegalEventError(event.id)
     if state == ASSIGNED:  # it was cancelled, and is not any more
-        card = replace(card, attempt=event.id, attempts=card.attempts + 1)
+        card = card._replace(attempt=event.id, attempts=card.attempts + 1)
     return _in_state(state, card, event)
 
 
 def _changed(card: Card, payload: Json) -> Card:
     source = {**(card.source or {}), **_source_state(payload)}
     fields = {name: payload[name] for name in ("title", "body", "priority", "assignee") if name in payload}
-    return replace(
-        card,
+    return card._replace(
         **fields,
         labels=_merged(card.labels, payload.get("remove_labels", ()), payload.get("add_labels", ())),
         links=_relinked(card, payload, origin(source["system"], source["id"])),

@@ -426,12 +426,18 @@ class Log:
 
     def read(self, after: int, limit: int = CHUNK) -> list[Stored]:
         """The events behind a position, with their arrival."""
-        rows = self.lines(after, limit)
-        if not rows:
-            return []
-        statement = "SELECT position, arrived FROM event_id WHERE position > ? AND position <= ?"
-        arrived = dict(self._select(statement, (after, rows[-1].id)))
-        return [_stored(row, arrived.get(row.id, 0)) for row in rows]
+        statement = (
+            "SELECT s.{0}, s.originator_version, e.arrived, s.state"
+            " FROM stored_events s LEFT JOIN event_id e ON e.position = s.{0}"
+            " WHERE s.{0} > ? ORDER BY s.{0} LIMIT ?"
+        )
+        column = self._checked("reader").position_column
+        rows = self._select(statement.format(column), (after, limit))
+        parse = event.parse
+        return [
+            Stored(position, version, arrived or 0, parse(bytes(line)))
+            for position, version, arrived, line in rows
+        ]
 
     def stream(self, stream: str, after: int = 0) -> list[Event]:
         """The events of one stream, in the order in which they came, behind a version."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -135,7 +134,7 @@ def full(connection: sqlite3.Connection, task_id: str) -> Row:
         raise _not_found(task_id)
     task = machine.load(row[0])
     card, claim = task.card, claim_of(task)
-    parts: Json = {name: asdict(part) for name in _PARTS if (part := getattr(task, name, None))}
+    parts: Json = {name: part._asdict() for name in _PARTS if (part := getattr(task, name, None))}
     return {
         "id": card.id,
         "slug": card.slug,

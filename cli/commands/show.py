@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import Any, cast
 
@@ -173,7 +172,7 @@ def _merged(call: Call, state: Task) -> dict[str, Any] | None:
     """The merge that COMPLETED it, as its events say; None where there was none: no commit, or in the base already."""
     ended = call.store.log.event(state.end.id) if isinstance(state, Completed) else None
     begun = call.store.log.event(str(ended.on.get("merging", ""))) if ended else None
-    return asdict(merge_of(begun)) if begun else None
+    return merge_of(begun)._asdict() if begun else None
 
 
 def _merge(merge: dict[str, Any] | None) -> str | None:

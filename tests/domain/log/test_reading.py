@@ -124,10 +124,8 @@ def test_a_blob_that_is_not_here_is_not_found(log: Log) -> None:
 
 def shouting(state: Task | None, found: Event) -> Task:
     """A fold that makes something else of the same events."""
-    from dataclasses import replace
-
     after = task_evolve(state, found)
-    return replace(after, card=replace(after.card, title=after.card.title.upper()))
+    return task.with_card(after, after.card._replace(title=after.card.title.upper()))
 
 
 task_evolve = task.evolve
