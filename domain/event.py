@@ -24,6 +24,7 @@ PARENT_LIMIT = 32
 INT_LIMIT = 2**53 - 1
 
 _ID_DOMAIN = b"crewlog.event.v1\0"
+_ID_BEGIN = _ID_DOMAIN + b"{"
 _ID_PREFIX = b'{"id":"'
 _ID_END = len(_ID_PREFIX) + 64
 _HEX = frozenset("0123456789abcdef")
@@ -143,7 +144,7 @@ def seal(fields: Mapping[str, Any]) -> Event:
 
 def id_of(line: bytes) -> str:
     """The id that the bytes of a line hash to, whatever id it states. Needs no re-serialising."""
-    return sha256(_ID_DOMAIN + b"{" + line[_ID_END + 2 :]).hexdigest()
+    return sha256(_ID_BEGIN + line[_ID_END + 2 :]).hexdigest()
 
 
 def stated_id(line: bytes) -> str:

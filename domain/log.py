@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -43,6 +43,9 @@ CHUNK = 1_000
 # Position, stream, number in the stream, type, bytes; id and arrival (µs) as the table of ids says them, or None.
 Row = tuple[int, str, int, str, bytes, str | None, int | None]
 
+# Stream, its version, its state as it is kept, the version of the fold that made it.
+StreamState = tuple[str, int, bytes | None, int]
+
 Environment = Mapping[str, str]
 
 
@@ -72,6 +75,10 @@ class Engine(Protocol):
 
     def reading(self) -> AbstractContextManager[Executes]:
         """A snapshot."""
+        ...
+
+    def scanning(self, statement: str) -> AbstractContextManager[Iterable[Any]]:
+        """The rows of a statement, read as they are asked for: meanwhile nothing else can be read."""
         ...
 
     def refusing(self) -> AbstractContextManager[None]:
@@ -524,7 +531,7 @@ class Log:
             yield from ((name, tuple(ids)) for name, ids in heads.items())
             stream = rows[-1][0]
 
-    def all_states(self) -> Generator[tuple[str, int, bytes | None, int]]:
+    def all_states(self) -> Generator[StreamState]:
         """Every stream with its version, its state as it is kept, and the version of the fold that made it."""
         stream = ""
         while rows := self._select(
@@ -534,6 +541,32 @@ class Log:
             for name, version, data, fold in rows:
                 yield name, version, bytes(data) if data is not None else None, fold
             stream = rows[-1][0]
+
+    def all_streams(self) -> Generator[tuple[StreamState, list[Event]]]:
+        """Every stream as `all_states` has it, with its events in the order in which they came; many a query."""
+        batch: list[StreamState] = []
+        size = 0
+        for row in self.all_states():
+            batch.append(row)
+            size += row[1]
+            if size >= CHUNK:
+                yield from self._with_events(batch)
+                batch, size = [], 0
+        yield from self._with_events(batch)
+
+    def _with_events(self, batch: Sequence[StreamState]) -> Generator[tuple[StreamState, list[Event]]]:
+        if not batch:
+            return
+        events: dict[str, list[Event]] = {row[0]: [] for row in batch}
+        statement = (
+            "SELECT originator_id, state FROM stored_events WHERE originator_id >= ? AND originator_id <= ?"
+            " ORDER BY originator_id, originator_version"
+        )
+        for stream, line in self._select(statement, (batch[0][0], batch[-1][0])):
+            if stream in events:
+                events[stream].append(event.parse(bytes(line)))
+        for row in batch:
+            yield row, events.pop(row[0])
 
     def state_hash(self) -> str:
         """sha256 over the state of every stream: equal in all clones that hold the same events."""
@@ -550,10 +583,10 @@ class Log:
             digest.update(stream.encode() + b"\0" + (folded or b"") + b"\n")
         return digest.hexdigest()
 
-    def strays(self) -> dict[str, int]:
-        """How many rows of the log's own tables belong to no event."""
+    def strays(self, *tables: str) -> dict[str, int]:
+        """How many rows of these of the log's own tables, and of that of the ids, belong to no event."""
         absent = "SELECT COUNT(*) FROM {} t LEFT JOIN event_id e ON e.id = t.id WHERE e.id IS NULL"
-        found = {name: self._select(absent.format(name), ())[0][0] for name in ("keys", "stream_heads")}
+        found = {name: self._select(absent.format(name), ())[0][0] for name in tables}
         numbers = "SELECT (SELECT COUNT(*) FROM event_id) - (SELECT COUNT(*) FROM stored_events)"
         return {**found, "event_id": abs(self._select(numbers, ())[0][0])}
 
@@ -567,6 +600,11 @@ class Log:
             (str(row[0]), str(row[1])): str(row[2])
             for row in self._select(statement, [text for pair in borne for text in pair])
         }
+
+    def all_keys(self) -> Generator[tuple[str, str, str]]:
+        """Every idempotency key: actor, key, and the event that it stands for; in no order, and in bounded memory."""
+        with self._checked("reader").scanning("SELECT actor, key, id FROM keys") as rows:
+            yield from ((actor, key, event_id) for actor, key, event_id in rows)
 
     def key_count(self) -> int:
         """How many idempotency keys are kept."""

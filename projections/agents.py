@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -30,6 +31,7 @@ TASKS_SHOWN = 5
 
 _SESSION = frozenset({"agent.joined", "task.started", "task.resumed"})
 _PROGRESS = frozenset({"task.started", "task.resumed", "task.progressed", "task.submitted"})
+_TELLING = _SESSION | _PROGRESS | {"agent.left"}
 _COLUMNS = (
     "name",
     "joined",
@@ -79,26 +81,40 @@ class _Handler:
         return len(self._rows)
 
     def apply(self, events: Sequence[Stored]) -> None:
-        self._load({stored.event.sender for stored in events} | set(_pruned(events)))
+        newest = {stored.event.sender: stored for stored in events}
+        pruned = _pruned(events)
+        self._load(newest.keys() | pruned.keys())
+        self._count(events, newest)
         for stored in events:
             event = stored.event
-            row = self._rows[event.sender]
-            row["events"] += 1
-            row["last_seen"] = stored.arrived
-            row["last_type"] = event.type
-            row["replica"] = event.replica
-            if row["first_seen"] is None:
-                row["first_seen"] = stored.arrived
-            if event.type in _SESSION:
-                _begin_session(row, event, stored.arrived)
-            elif event.type == "agent.left":
-                row["left_at"] = stored.arrived
-            if event.session and event.session == row["session"]:
-                row["session_seen"] = stored.arrived
-            if event.type in _PROGRESS:
-                row["progress_at"] = stored.arrived
-        for name, moment in _pruned(events).items():
+            if event.type in _TELLING or event.session:
+                self._follow(self._rows[event.sender], event, stored.arrived)
+        for name, moment in pruned.items():
             self._rows[name]["pruned_pulse"] = moment
+
+    def _count(self, events: Sequence[Stored], newest: Mapping[str, Stored]) -> None:
+        """What every event says of its sender: for most of them it is only the newest one that counts."""
+        counts = Counter([stored.event.sender for stored in events])
+        first: dict[str, int] = {}
+        for name, stored in newest.items():
+            row = self._rows[name]
+            row["events"] += counts[name]
+            row["last_seen"] = stored.arrived
+            row["last_type"] = stored.event.type
+            row["replica"] = stored.event.replica
+            if row["first_seen"] is None:
+                first = first or {item.event.sender: item.arrived for item in reversed(events)}
+                row["first_seen"] = first[name]
+
+    def _follow(self, row: Row, event: Event, arrived: int) -> None:
+        if event.type in _SESSION:
+            _begin_session(row, event, arrived)
+        elif event.type == "agent.left":
+            row["left_at"] = arrived
+        if event.session and event.session == row["session"]:
+            row["session_seen"] = arrived
+        if event.type in _PROGRESS:
+            row["progress_at"] = arrived
 
     def apply_pulses(self, pulses: Sequence[Stored]) -> None:
         newest = {stored.event.sender: stored.event.ts for stored in pulses}
@@ -106,7 +122,7 @@ class _Handler:
         for name, ts in newest.items():
             self._rows[name]["last_pulse"] = parse_time(ts)
 
-    def _load(self, names: set[str] | dict[str, str]) -> None:
+    def _load(self, names: Iterable[str]) -> None:
         missing = [name for name in names if name not in self._rows]
         if not missing:
             return

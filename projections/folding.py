@@ -6,6 +6,7 @@ Whoever folds holds the views' lock, or folds into a database that is only its o
 from __future__ import annotations
 
 import gc
+import marshal
 import sqlite3
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ MAIN = ViewSet(VIEWS, VERSION)
 
 CHECKPOINT = Table("checkpoint", "one")
 HELD_LIMIT = 10_000
+HASHED = 500  # rows at once
 
 Progress = Callable[[int, int], None]
 
@@ -210,6 +212,7 @@ def state_hash(connection: sqlite3.Connection, chosen: ViewSet = MAIN) -> str:
     for table in tables(chosen):
         cursor = connection.execute(f"SELECT * FROM {table.name} ORDER BY {table.order}")  # noqa: S608
         digest.update(repr((table.name, [column[0] for column in cursor.description])).encode())
-        for row in cursor:
-            digest.update(repr(row).encode())
+        while rows := cursor.fetchmany(HASHED):
+            # Version 2 has no references: the same rows are the same bytes, and it takes a fifth of the time of text.
+            digest.update(marshal.dumps(rows, 2))
     return digest.hexdigest()

@@ -230,13 +230,16 @@ class _Handler:
         """Who only beats is not here: nobody could have told them how to read mail."""
 
     def apply(self, events: Sequence[Stored]) -> None:
+        names = self._names
         for stored in events:
             event = stored.event
-            name = self._names[event.sender]
+            name = names[event.sender]
             if not name["known"]:
                 name["known"] = name["here"] = 1
             fold = _FOLDS.get(event.type)
-            reason = self._try(fold, stored) if fold else ""
+            if fold is None:
+                continue
+            reason = self._try(fold, stored)
             if reason:
                 self._skipped.append((stored.position, event.stream, event.id, reason))
 

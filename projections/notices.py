@@ -26,6 +26,8 @@ _TAKING = frozenset({"task.started", "task.resumed"})
 # News also for the name that did it: from another session, or by a command that meant well.
 _NEWS_TO_ONESELF = frozenset({"task.resumed", "task.expired", "task.merge-failed"})
 _ENDING = frozenset({"task.cancelled", "task.expired", "task.released", "task.failed", "task.merged"})
+_JUDGING = frozenset({"task.rejected", "task.approved", "task.merge-failed"})
+_CONCERNED = _TAKING | _ENDING | _JUDGING
 
 
 class Notice(NamedTuple):
@@ -56,23 +58,25 @@ class _Handler:
         """Signs of life are no news."""
 
     def apply(self, events: Sequence[Stored]) -> None:
-        mine = [stored for stored in events if stored.event.kind == "task"]
-        self._load({stored.event.subject for stored in mine})
-        for stored in mine:
+        forks, holders = self._forks, self._holders
+        mine = [(stored, stored.event.stream[5:]) for stored in events if stored.event.stream[:5] == "task/"]
+        self._load({task_id for _, task_id in mine})
+        for stored, task_id in mine:
             event = stored.event
-            if event.id in self._forks:
-                self._holders[event.subject] = UNCERTAIN
+            if event.id in forks:
+                holders[task_id] = UNCERTAIN
                 continue
-            holder = self._holder(stored)
+            if event.type not in _CONCERNED and holders[task_id] != UNCERTAIN:
+                continue  # work on a task that somebody holds, as most events are
+            holder = self._holder(stored, task_id)
             for name, text in _told(event, holder):
                 # Two names may share a session, a name two sessions: only what one did oneself is no news.
                 own_session = event.session if name == event.sender else ""
                 self._notices.append((stored.position, name, own_session, text))
-            self._holders[event.subject] = _holder_after(event, holder)
+            holders[task_id] = _holder_after(event, holder)
 
-    def _holder(self, stored: Stored) -> str | None:
+    def _holder(self, stored: Stored, task_id: str) -> str | None:
         """Who held the task before the event; where histories met, the log's one order says it."""
-        task_id = stored.event.subject
         if self._holders[task_id] == UNCERTAIN:
             events = self._log.stream_until(stored.event.stream, stored.position - 1)
             claim = claim_of(fold(cast("Fold", task), events).state)

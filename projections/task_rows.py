@@ -10,7 +10,7 @@ import orjson
 
 from domain import task as machine
 from domain.event import VERSION, Event
-from domain.history import Fold, fold, is_known, step
+from domain.history import UNKNOWN, Fold, fold, is_known, step
 from domain.registry import EVENT_TYPES
 from domain.task import ASSIGNED, COMPLETED, PARENT, Task, claim_of, linked
 from projections.handler import Context, Table, View
@@ -156,14 +156,12 @@ class _Held:
     def follow(self, event: Event) -> bool:
         """Move the heads; False where the event is not simply the next one."""
         self.moved = True
-        linear = event.parents == self.heads
-        self.heads = (
-            (event.id,)
-            if linear
-            else tuple(sorted({event.id, *(head for head in self.heads if head not in event.parents)}))
-        )
-        self.forked = self.forked or not linear
-        return linear
+        if event.parents == self.heads:
+            self.heads = (event.id,)
+            return True
+        self.heads = tuple(sorted({event.id, *(head for head in self.heads if head not in event.parents)}))
+        self.forked = True
+        return False
 
 
 class _Handler:
@@ -192,10 +190,13 @@ class _Handler:
             held.position = stored.position
             if not held.follow(event):
                 self._forks.add(event.id)
-            if not is_known(event):
+            if held.forked:
+                known = is_known(event)
+            else:
+                held.task, became = step(KIND, held.task, event)
+                known = became != UNKNOWN
+            if not known:
                 self._skip(stored, "newer version" if event.v > VERSION else "unknown type")
-            elif not held.forked:
-                held.task = step(KIND, held.task, event)[0]
 
     def _skip_unknown(self, events: Sequence[Stored]) -> None:
         for stored in events:

@@ -14,7 +14,7 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache, partial
 from hashlib import sha256
@@ -37,6 +37,7 @@ from domain.stores.postgres_refusals import refusal, refusal_to_connect, unackno
 
 FORMAT = 1
 OLDEST_SERVER = 140_000  # idle_session_timeout
+SCANNED = 10_000  # rows that a scan brings over at once
 CONNECT_SECONDS = 10
 SECRETS = {"password": "PGPASSWORD", "passfile": "PGPASSFILE"}
 # A peer that vanished is noticed within half a minute: by who only listens, and by the server whose lock it holds.
@@ -426,6 +427,19 @@ class Factory(PostgresFactory):
             return self._snapshot(stack, again=False)  # it went stale while it was idle
         stack.enter_context(attempt)
         return _Cursor(connection, pipeline)
+
+    @contextmanager
+    def scanning(self, statement: str) -> Generator[Iterable[Any]]:
+        """The rows of a statement, read as they are asked for: the server keeps the cursor."""
+        with (
+            self.refusing(),
+            self.datastore.get_connection() as connection,
+            connection.transaction(force_rollback=True),
+            connection.cursor("scanning", row_factory=tuple_row) as cursor,
+        ):
+            cursor.itersize = SCANNED
+            cursor.execute(placeholders(statement))
+            yield cursor
 
     def _now_in(self, connection: Row) -> int | None:
         row = None if self._own_clock else connection.execute(_NOW).fetchone()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, cast
@@ -255,6 +255,13 @@ class Factory(SQLiteFactory):
         """A cursor over one consistent snapshot."""
         with self.refusing(), self.datastore.transaction(commit=False) as cursor:
             yield cast("tables.Executes", cursor)
+
+    @contextmanager
+    def scanning(self, statement: str) -> Generator[Iterable[Any]]:
+        """The rows of a statement, read as they are asked for."""
+        with self.refusing(), self.datastore.transaction(commit=False) as cursor:
+            cursor.execute(statement)
+            yield iter(cursor.fetchone, None)
 
     @contextmanager
     def refusing(self) -> Generator[None]:
