@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 DATABASE = "crewlog.db"
 CONFIG = "config.toml"
+# Seconds that a reader waits for whoever feeds live.jsonl right now: most often that is all there was to do.
+_BRIEFLY = 0.5
 
 
 class Store:
@@ -113,7 +115,11 @@ class Store:
         """The read models, as they were when last caught up."""
         from projections.views import open_views
 
-        return open_views(self.folder, self.log)
+        return open_views(self.folder, self.log, before_fold=self._finish)
+
+    def _finish(self) -> None:
+        """Events that no view has: whoever wrote them may have been killed before live.jsonl had them either."""
+        self.live.feed(wait=_BRIEFLY)  # its remark is for those who write
 
     @cached_property
     def live(self) -> LiveFile:

@@ -83,13 +83,13 @@ class LiveFile:
         self._chunk = chunk
         self._wait = wait
 
-    def feed(self) -> Fed:
+    def feed(self, wait: float | None = None) -> Fed:
         """Append what the log has and the file has not. Costs what is new, whatever the size of the log.
 
-        Never raises for what is wrong with the file, the disk or the lock: the command that calls it is already
+        `wait`: seconds for another feeder to end, if not those of this file. Never raises for what is wrong with the file, the disk or the lock: the command that calls it is already
         acknowledged. The remark says what it was, and the next feed goes on.
         """
-        return self._remarking(self._feed)
+        return self._remarking(self._feed, self._wait if wait is None else wait)
 
     def is_ahead(self) -> bool:
         """True where the last whole line is a sound event that the log does not know: the log was put back."""
@@ -106,11 +106,11 @@ class LiveFile:
 
     def rebuild(self) -> Fed:
         """Write the file again from its first wrong byte on: the same inode, and what was right is not touched."""
-        return self._remarking(self._rebuild)
+        return self._remarking(self._rebuild, self._wait)
 
-    def _remarking(self, work: Callable[[int], int]) -> Fed:
+    def _remarking(self, work: Callable[[int], int], wait: float) -> Fed:
         try:
-            with queue.turn(self._lock, self._wait), self._opened() as descriptor:
+            with queue.turn(self._lock, wait), self._opened() as descriptor:
                 return Fed(work(descriptor))
         except _EditedError as edited:
             return Fed(0, Finding("live-edited", self.path, edited.message, _REBUILD, offset=edited.offset))

@@ -53,12 +53,14 @@ class Views:
         chunk: int = CHUNK,
         progress: Progress | None = None,
         chosen: ViewSet = folding.MAIN,
+        before_fold: Callable[[], None] = lambda: None,
     ) -> None:
         self._files = files
         self._set = chosen
         self._log = log
         self._chunk = chunk
         self._progress = progress
+        self._before_fold = before_fold
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
         self.remark = ""
@@ -104,6 +106,8 @@ class Views:
             return self._fold(self.connection)
         if self._is_current():
             return 0
+        if wait:
+            self._before_fold()
         with self._files.turn(wait=wait) as mine:
             return self._write() if mine else 0
 
@@ -287,9 +291,17 @@ def views_in_memory(log: Log, progress: Progress | None = None) -> Views:
     return views
 
 
-def open_views(folder: str, log: Log, *, chunk: int = CHUNK, progress: Progress | None = None) -> Views:
+def open_views(
+    folder: str,
+    log: Log,
+    *,
+    chunk: int = CHUNK,
+    progress: Progress | None = None,
+    before_fold: Callable[[], None] = lambda: None,
+) -> Views:
     """The views of the store in `folder` (`.crewlog`). Nothing is opened or made before it is needed.
 
     `chunk`: events a transaction. `progress(done, total)` is called where a catch-up has much to fold.
+    `before_fold` is called when a catch-up that waits finds something to fold.
     """
-    return Views(Files(folder), log, chunk, progress)
+    return Views(Files(folder), log, chunk, progress, before_fold=before_fold)

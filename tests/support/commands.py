@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import time
 from multiprocessing.connection import Connection
 from random import Random
@@ -11,7 +13,9 @@ from typing import Any
 import orjson
 
 from cli.app import run
+from cli.call import Call, Options
 from cli.shell import Shell
+from domain.commands import Note
 
 
 def crewlog(folder: str, *words: str, stdin: str = "") -> tuple[int, Any]:
@@ -127,3 +131,11 @@ def import_beads(connection: Connection, folder: str) -> None:
     """Import the issues that lie in the folder; tell when that begins and what it came to."""
     connection.send("begin")
     connection.send(crewlog(folder, "import", "--from", "beads", ".", "--as", "zoe"))
+
+
+def note_and_die(connection: Connection, folder: str, task: str, text: str) -> None:
+    """Write a note, and be killed with -9 between its commit and all that follows a commit."""
+    call = Call(Shell(io.StringIO(), io.StringIO(), io.StringIO(), {}, folder), Options(as_="ada"))
+    call.write(task, Note("ada", text))
+    connection.send("committed")
+    os.kill(os.getpid(), signal.SIGKILL)
