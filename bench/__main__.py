@@ -1,30 +1,61 @@
-"""`make bench`: every benchmark, each beside its yardstick, as a table."""
+"""`make bench`: every benchmark, each figure beside its yardstick; a table here, the same as JSON in a file.
+
+`python -m bench [--json FILE] [NAME…]`. Nothing is judged: the exit code is 0 whatever the
+figures are.
+"""
 
 from __future__ import annotations
 
+import argparse
+import os
 import sys
-from collections.abc import Callable
+from typing import Any
 
-from bench import append, audit, cold, history, imports, search, server, views, warm
+import orjson
 
-BENCHMARKS: dict[str, Callable[[], None]] = {
-    "append": append.main,
-    "cold": cold.main,
-    "warm": warm.main,
-    "server": server.main,
-    "imports": imports.main,
-    "views": views.main,
-    "history": history.main,
-    "audit": audit.main,
-    "search": search.main,
+from bench import append, cold, history, imports, server, sizes, warm
+from bench.figures import HEAD, Benchmark, Figure, headline, machine
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "append": append.figures,
+    "cold": cold.figures,
+    "warm": warm.figures,
+    "history": history.figures,
+    "imports": imports.figures,
+    "server": server.figures,
+    "sizes": sizes.figures,
 }
 
 
-def main(names: list[str]) -> None:
+def main(words: list[str]) -> None:
     """Run the benchmarks of these names, or all of them."""
-    for name in names or BENCHMARKS:
-        print(f"\n{name}")
-        BENCHMARKS[name]()
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure crewlog.")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", choices=[*BENCHMARKS, []], help=", ".join(BENCHMARKS)
+    )
+    parser.add_argument("--json", default="build/bench.json", help="where the figures go (%(default)s)")
+    given = parser.parse_args(words)
+    about = machine()
+    print(headline(about))
+    found: dict[str, list[Figure]] = {}
+    for name in given.names or BENCHMARKS:
+        print(f"\n## {name}\n\n{HEAD}", flush=True)
+        found[name] = []
+        for figure in BENCHMARKS[name]():
+            found[name].append(figure)
+            print(figure.row, flush=True)
+            write(given.json, about, found)
+    print(
+        f"\n{given.json} has the same as JSON; `python -m bench.page {given.json}` writes it into docs/performance.md."
+    )
+
+
+def write(path: str, about: dict[str, Any], found: dict[str, list[Figure]]) -> None:
+    """What is there so far: a run that is stopped leaves the rows it had."""
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    data = {"machine": about, **{name: [figure.as_dict() for figure in rows] for name, rows in found.items()}}
+    with open(path, "wb") as file:
+        file.write(orjson.dumps(data, option=orjson.OPT_INDENT_2))
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ import os
 import sqlite3
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from multiprocessing import get_context
+from statistics import median
 
+from bench.figures import Figure, ratios
 from domain.commands import Note, Spawn
 from domain.decide import decide, spawn
 from domain.draft import Draft
@@ -22,13 +24,14 @@ EVENTS = 1_000
 BATCH = 100
 WRITERS = 32
 EACH = 40
+REPETITIONS = 3
 
 
-def open_log(folder: str, *, keep_open: bool = False) -> Log:
+def open_log(folder: str, *, keep_open: bool = False, replica: str = "r-bench") -> Log:
     """The log of a store in this folder."""
     paths = os.path.join(folder, "crewlog.db"), os.path.join(folder, "queue.lock")
     writer = sqlite.environment(*paths, read_only=False)
-    return Log(writer, sqlite.environment(*paths, read_only=True), "r-bench", keep_open=keep_open)
+    return Log(writer, sqlite.environment(*paths, read_only=True), replica, keep_open=keep_open)
 
 
 def make_store(folder: str) -> None:
@@ -62,7 +65,7 @@ class Raw:
         self.connection = sqlite3.connect(os.path.join(folder, "raw.db"), isolation_level=None)
         self.connection.execute("PRAGMA journal_mode=WAL")
         self.connection.execute("PRAGMA synchronous=FULL")
-        self.connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, line BLOB)")
+        self.connection.execute("CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, line BLOB)")
 
     def batch(self) -> None:
         """BATCH transactions of one INSERT."""
@@ -141,19 +144,28 @@ def many_writers(folder: str) -> tuple[float, float]:
     return WRITERS * EACH / spent, worst
 
 
-def main() -> None:
-    """Print the rates and their ratios."""
+def figures() -> Iterator[Figure]:
+    """Transactions a second and their ratios."""
+    alone: list[list[float]] = []
+    crowd: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as folder:
         make_store(folder)
-        raw, one, pulses = rates(folder)
-        many, worst = many_writers(folder)
-    print(f"  raw INSERT at FULL       {raw:8.0f}/s   {1000 / raw:.2f} ms each")
-    print(f"  one writer               {one:8.0f}/s   {one / raw:.2f} of raw (must: 0.5)")
-    print(
-        f"  {WRITERS} writers, one-shot     {many:8.0f}/s   {many / one:.2f} of one writer; worst wait {worst:.2f} s"
+        for _ in range(REPETITIONS):
+            alone.append(rates(folder))
+            crowd.append(many_writers(folder))
+    raw, one, pulses = ([row[index] for row in alone] for index in range(3))
+    many, worst = ([row[index] for row in crowd] for index in range(2))
+    beside = f"raw INSERT at FULL: {median(raw):.0f}/s, {1000 / median(raw):.2f} ms each"
+    yield Figure(
+        "append, one long-lived process, views and export every 100",
+        ratios(one, raw),
+        least=0.5,
+        beside=beside,
     )
-    print(f"  pulses                   {pulses:8.0f}/s   {pulses / raw:.2f} of raw")
-
-
-if __name__ == "__main__":
-    main()
+    yield Figure("append", one, "events/s")
+    yield Figure("pulse, one long-lived process", ratios(pulses, raw), beside=beside)
+    beside = f"one writer: {median(one):.0f}/s"
+    yield Figure(
+        f"{WRITERS} writers at once, one-shot each event", ratios(many, one), least=0.6, beside=beside
+    )
+    yield Figure("the worst wait of the unluckiest of them", worst, "s", most=1)

@@ -6,9 +6,14 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from statistics import median
 
-ROUNDS = 15
+from bench.figures import Figure, in_turn, ratios
+
+ROUNDS = 8
+BARE = (sys.executable, "-c", "pass")
 SCRIPT = os.path.join(os.path.dirname(sys.executable), "crewlog")
 COMMANDS = {
     "--version": ("--version",),
@@ -22,28 +27,20 @@ COMMANDS = {
 }
 
 
-def spent(line: list[str], folder: str) -> float:
-    """Seconds of the quickest of some runs: what is not noise of the machine."""
+def call(line: Sequence[str], folder: str) -> None:
+    """Run a whole command; without .pyc files a start would cost 4.5 times as much."""
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    times: list[float] = []
-    for _ in range(ROUNDS):
-        begin = time.perf_counter()
-        subprocess.run(line, cwd=folder, env=environ, check=True, capture_output=True)
-        times.append(time.perf_counter() - begin)
-    return min(times)
+    subprocess.run(line, cwd=folder, env=environ, check=True, capture_output=True)
 
 
-def main() -> None:
-    """Print the ratios."""
+def figures() -> Iterator[Figure]:
+    """Starts of the bare interpreter that each command costs."""
     with tempfile.TemporaryDirectory() as folder:
         for line in ("init --as zoe", "spawn first --slug first --as zoe"):
-            subprocess.run([SCRIPT, *line.split()], cwd=folder, check=True, capture_output=True)
-        bare = spent([sys.executable, "-c", "pass"], folder)
-        print(f"  python -c pass  {bare * 1000:6.1f} ms")
-        for name, words in COMMANDS.items():
-            whole = spent([SCRIPT, *words], folder)
-            print(f"  {name:<14}  {whole * 1000:6.1f} ms   {whole / bare:.1f} x")
-
-
-if __name__ == "__main__":
-    main()
+            call((SCRIPT, *line.split()), folder)
+        lines = {"bare": BARE, **{name: (SCRIPT, *words) for name, words in COMMANDS.items()}}
+        found = in_turn({name: partial(call, line, folder) for name, line in lines.items()}, ROUNDS)
+    beside = f"`python -c pass`: {1000 * median(found['bare']):.1f} ms"
+    for name in COMMANDS:
+        most = {"--version": None, "spawn": 9, "note": 9, "heartbeat": 9}.get(name, 6.5)
+        yield Figure(f"cold `{name}`", ratios(found[name], found["bare"]), most=most, beside=beside)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterator
 
+from bench.figures import Figure, spent
 from domain import event
 from domain.event import Event
-from domain.history import PENDING
+from domain.history import PENDING, History
 from tests.support.clones import START, Clone, fold
 
 EVENTS = 5_000
@@ -46,15 +47,10 @@ def _note(replica: str, parents: list[Event], number: int) -> Event:
     )
 
 
-def main() -> None:
-    """Print seconds."""
+def figures() -> Iterator[Figure]:
+    """Seconds."""
     events = forked(EVENTS, FORKS)
-    begin = time.perf_counter()
-    folded = fold(events)
-    seconds = time.perf_counter() - begin
-    assert PENDING not in folded.dispositions.values()
-    print(f"  fold {len(events):,} events of one stream with {FORKS} forks  {seconds:.2f} s")
-
-
-if __name__ == "__main__":
-    main()
+    folded: list[History] = []
+    seconds = [spent(lambda: folded.append(fold(events))) for _ in range(3)]
+    assert PENDING not in folded[0].dispositions.values()
+    yield Figure(f"fold of {len(events):,} events of one stream with {FORKS} forks", seconds, "s", most=1)

@@ -1,31 +1,22 @@
-"""What an import costs: issues a second beside plain appends, and the peak of its memory at two sizes."""
+"""What an import of another tool's issues costs, beside plain appends, and the peak of its memory at two sizes."""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from statistics import median
 
 from bench.append import EVENTS, make_store, open_log
+from bench.cold import SCRIPT, call
+from bench.figures import Figure
+from bench.stores import Spent, alone
 from domain.commands import Spawn
 from domain.decide import spawn
 
 SMALL, LARGE = 1_000, 100_000
-SCRIPT = os.path.join(os.path.dirname(sys.executable), "crewlog")
-# The peak of a child, from /proc: ru_maxrss begins at the size of the process that started it.
-CHILD = """
-import io, os, sys
-from cli.app import run
-from cli.shell import Shell
-words = ["import", "--from", "beads", "issues.jsonl", "--as", "zoe", "--json"]
-code = run(words, Shell(io.StringIO(), sys.stdout, io.StringIO(), {}, os.getcwd()))
-status = dict(line.split(":", 1) for line in open("/proc/self/status"))
-print(int(status["VmHWM"].split()[0]))
-sys.exit(code)
-"""
 
 
 def write_issues(path: str, number: int) -> None:
@@ -52,18 +43,12 @@ def write_issues(path: str, number: int) -> None:
             file.write(json.dumps(issue) + "\n")
 
 
-def imported(number: int) -> tuple[float, int]:
-    """Seconds and peak memory in KiB of importing so many issues into an empty store."""
+def imported(number: int) -> Spent:
+    """What importing so many issues into an empty store takes."""
     with tempfile.TemporaryDirectory() as folder:
         write_issues(os.path.join(folder, "issues.jsonl"), number)
-        subprocess.run([SCRIPT, "init", "--as", "zoe"], cwd=folder, check=True, capture_output=True)
-        begin = time.perf_counter()
-        child = [sys.executable, "-c", CHILD]
-        environ = {**os.environ, "PYTHONPATH": os.getcwd()}
-        done = subprocess.run(child, cwd=folder, env=environ, check=True, capture_output=True, text=True)
-        answer, peak = done.stdout.splitlines()
-        assert json.loads(answer)["imported"] == number
-        return time.perf_counter() - begin, int(peak)
+        call((SCRIPT, "init", "--as", "zoe"), folder)
+        return alone(folder, ["import", "--from", "beads", "issues.jsonl", "--as", "zoe"])
 
 
 def plain() -> float:
@@ -80,17 +65,15 @@ def plain() -> float:
         return seconds
 
 
-def main() -> None:
-    """Print rates and peaks; an issue here is two events, and its views and live.jsonl are written, too."""
-    each = plain()
-    print(f"  a plain event           {each * 1000:7.2f} ms")
+def figures() -> Iterator[Figure]:
+    """An issue here is two events; its views and live.jsonl are written, too."""
+    each = [plain() for _ in range(3)]
+    beside = f"a plain event: {1000 * median(each):.2f} ms"
+    yield Figure("a plain event in one large transaction", [1000 * seconds for seconds in each], "ms")
     for number in (SMALL, LARGE):
-        seconds, peak = imported(number)
-        cost = seconds / number
-        print(
-            f"  {number:>7,} issues         {cost * 1000:7.2f} ms each, {cost / each / 2:.1f} x an event; peak {peak / 1024:.0f} MiB"
+        taken = imported(number)
+        cost = taken.seconds / number
+        yield Figure(
+            f"import of {number:,} Beads issues, each event", [cost / median(each) / 2], beside=beside
         )
-
-
-if __name__ == "__main__":
-    main()
+        yield Figure(f"import of {number:,} Beads issues, peak", [taken.peak], "MiB", most=128)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from functools import partial
 from multiprocessing import get_context
 
 import psycopg
 
 from bench.append import WRITERS, add_task, note, worst_wait
+from bench.figures import Figure
 from tests.support.postgres import PostgresStore, Server, new_server, stop
 
 EVENTS = 200
@@ -75,8 +77,8 @@ def woken(store: PostgresStore) -> float:
     return sorted(spent)[len(spent) // 2]
 
 
-def main() -> None:
-    """Print the rates and their ratios, and what an event takes on disk."""
+def figures() -> Iterator[Figure]:
+    """Events a second and their ratios, and what an event takes on disk."""
     with new_server() as server:
         guard = server.start()
         store = PostgresStore(server, "bench").create()
@@ -89,15 +91,11 @@ def main() -> None:
             " WHERE c.relnamespace = to_regnamespace('bench') AND c.relkind = 'r'"
         )
         stop(guard)
-    print(f"  raw INSERT               {plain:8.0f}/s   {1000 / plain:.2f} ms each")
-    print(f"  one writer               {one:8.0f}/s   {one / plain:.2f} of raw")
-    print(f"  one writer, one-shot     {one_shot:8.0f}/s   {one_shot / plain:.2f} of raw")
-    print(
-        f"  {WRITERS} writers, one-shot     {many:8.0f}/s   {many / one_shot:.2f} of one; worst wait {worst:.2f} s"
-    )
-    print(f"  told by LISTEN           {1000 * told:8.2f} ms   after the commit")
-    print(f"  on disk                  {int(size) / int(events):8.0f} bytes an event, indexes and all")
-
-
-if __name__ == "__main__":
-    main()
+    beside = f"raw INSERT there: {plain:.0f}/s, {1000 / plain:.2f} ms each"
+    yield Figure("on a server: append, one long-lived process", [one / plain], beside=beside)
+    yield Figure("on a server: append, connecting for each event", [one_shot / plain], beside=beside)
+    what = f"on a server: {WRITERS} writers at once, connecting for each event"
+    yield Figure(what, [many / one_shot], beside=f"one such writer: {one_shot:.0f}/s")
+    yield Figure("on a server: the worst wait of the unluckiest of them", [worst], "s")
+    yield Figure("on a server: from a commit until a listener has looked", [1000 * told], "ms")
+    yield Figure("on a server: an event on disk, indexes and all", [int(size) / int(events)], "bytes")

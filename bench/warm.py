@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from statistics import median
 
-from bench.cold import SCRIPT
+from bench.cold import BARE, SCRIPT, call
+from bench.figures import Figure, in_turn, ratios
 
-ROUNDS = 40
+ROUNDS = 15
 CALLERS = 8
 CALLS = 200
-BARE = (sys.executable, "-c", "pass")
 COMMANDS = {
     "list": (SCRIPT, "list"),
     "show": (SCRIPT, "show", "first"),
@@ -26,51 +24,33 @@ COMMANDS = {
 }
 
 
-def spent(folder: str, line: Sequence[str]) -> float:
-    """Seconds of one run."""
-    environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    begin = time.perf_counter()
-    subprocess.run(line, cwd=folder, env=environ, check=True, capture_output=True)
-    return time.perf_counter() - begin
-
-
-def quickest(folder: str) -> dict[str, float]:
-    """The quickest run of each line, taken in turn, so that all see the same noise."""
-    lines = {"bare": BARE, **COMMANDS}
-    times: dict[str, list[float]] = {name: [] for name in lines}
-    for _ in range(ROUNDS):
-        for name, line in lines.items():
-            times[name].append(spent(folder, line))
-    return {name: min(found) for name, found in times.items()}
+AT_ONCE = ("list", "heartbeat")
 
 
 def throughput(folder: str, line: Sequence[str]) -> float:
     """Calls a second with CALLERS at once."""
     with ThreadPoolExecutor(CALLERS) as pool:
         begin = time.perf_counter()
-        list(pool.map(partial(spent, folder), [line] * CALLS))
+        list(pool.map(partial(call, line), [folder] * CALLS))
         return CALLS / (time.perf_counter() - begin)
 
 
-def main() -> None:
-    """Print the ratios."""
+def figures() -> Iterator[Figure]:
+    """Starts of the bare interpreter that each command costs; and what callers at once reach."""
     with tempfile.TemporaryDirectory() as folder:
         for line in ("init --as zoe", "spawn first --slug first --as zoe", "serve --background"):
-            subprocess.run([SCRIPT, *line.split()], cwd=folder, check=True, capture_output=True)
+            call((SCRIPT, *line.split()), folder)
+        lines = {"bare": BARE, **COMMANDS}
         try:
-            found = quickest(folder)
-            for name, seconds in found.items():
-                ratio = seconds / found["bare"]
-                print(f"  {name:<14}  {seconds * 1000:6.1f} ms   {ratio:.2f} x (must: 1.5)")
-            bare = throughput(folder, BARE)
-            for name in ("list", "heartbeat"):
-                rate = throughput(folder, COMMANDS[name])
-                print(
-                    f"  {CALLERS} x {name:<10}  {rate:6.0f}/s    {rate / bare:.2f} of python -c pass (must: 0.5)"
-                )
+            found = in_turn({name: partial(call, line, folder) for name, line in lines.items()}, ROUNDS)
+            rates = [{name: throughput(folder, lines[name]) for name in ("bare", *AT_ONCE)} for _ in range(3)]
         finally:
-            subprocess.run([SCRIPT, "serve", "stop"], cwd=folder, check=True, capture_output=True)
-
-
-if __name__ == "__main__":
-    main()
+            call((SCRIPT, "serve", "stop"), folder)
+    beside = f"`python -c pass`: {1000 * median(found['bare']):.1f} ms"
+    for name in COMMANDS:
+        yield Figure(f"warm `{name}`", ratios(found[name], found["bare"]), most=1.5, beside=beside)
+    bare = [rate["bare"] for rate in rates]
+    beside = f"{CALLERS} callers of `python -c pass`: {median(bare):.0f}/s"
+    for name in AT_ONCE:
+        reached = ratios([rate[name] for rate in rates], bare)
+        yield Figure(f"warm `{name}`, {CALLERS} callers at once", reached, least=0.5, beside=beside)
