@@ -12,6 +12,7 @@ from typing import Annotated, TextIO
 import typer
 from typer.core import TyperGroup
 
+from cli.building import Definition, build, declared
 from cli.call import Call
 from cli.grammar import As, Full, Group, Json, Quiet, Store
 from cli.output import print_refusal
@@ -23,22 +24,9 @@ from domain.refusals import Exit, Refusal
 # Typer keeps its copy of Click private; the base of its own error is the usage error of that copy.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
+_EPILOG = "`crewlog COMMAND --help` shows an example. `crewlog help states` draws the task machine."
+
 _COMPLETION = ("--install-completion", "--show-completion")
-
-
-def build(*, completion: bool = False) -> typer.Typer:
-    """The program, without its commands: `cli.grammar.Group` loads them by name."""
-    program = typer.Typer(
-        cls=Group,
-        add_completion=completion,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        no_args_is_help=True,
-        context_settings={"max_content_width": 110},
-        epilog="`crewlog COMMAND --help` shows an example. `crewlog help states` draws the task machine.",
-    )
-    program.callback()(_root)
-    return program
 
 
 def _print_version(ctx: typer.Context, wanted: bool) -> None:
@@ -111,7 +99,7 @@ def _internal(error: Exception, shell: Shell) -> Refusal:
 
 def _run(arguments: Sequence[str], shell: Shell, call: Call) -> int:
     completing = "_CREWLOG_COMPLETE" in shell.environ or any(word in _COMPLETION for word in arguments)
-    program = _program(completing)
+    program = _program(completing=completing)
     if completing:
         program.main(list(arguments), prog_name="crewlog", standalone_mode=False, obj=call)
         return 0
@@ -127,10 +115,14 @@ def _run(arguments: Sequence[str], shell: Shell, call: Call) -> int:
 
 
 @cache
-def _program(completing: bool) -> TyperGroup:
-    """The program, built once: a resident process runs it again and again."""
-    program = typer.main.get_command(build(completion=completing))
-    assert isinstance(program, TyperGroup)  # noqa: S101 - what `cls` says
+def _program(*, completing: bool) -> TyperGroup:
+    """The program, built once: a resident process runs it again and again. `Group` loads its commands by name."""
+    definition = Definition("", _root, declared(_root), _root.__doc__ or "", _EPILOG)
+    program: TyperGroup = build(Group, definition, no_args_is_help=True)
+    if completing:
+        from typer.main import get_install_completion_arguments
+
+        program.params.extend(get_install_completion_arguments())
     return program
 
 
@@ -187,7 +179,7 @@ def _utf8(stream: TextIO | None) -> TextIO:
 
 def docs_program() -> object:
     """The program with everything loaded, for generated documentation and tests."""
-    return typer.main.get_command(build(completion=True))
+    return _program(completing=True)
 
 
-__all__ = ["Exit", "build", "docs_program", "run", "run_process"]
+__all__ = ["Exit", "docs_program", "run", "run_process"]

@@ -6,19 +6,17 @@ Commands are loaded by name when they are asked for: importing all of them would
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import shlex
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
-from typer.main import get_command_from_info
-from typer.models import CommandInfo
 
-from cli.call import Call
+from cli.building import Declared, Definition, build, declared
 from domain.refusals import Refusal
+
+if TYPE_CHECKING:
+    from cli.call import Call
 
 GROUPS: dict[str, dict[str, str]] = {
     "Begin": {
@@ -188,18 +186,19 @@ From = Annotated[
     ),
 ]
 
-COMMON: tuple[tuple[str, Any, Any], ...] = (
-    ("json", Json, False),
-    ("quiet", Quiet, False),
-    ("full", Full, False),
-    ("as_", As, None),
-    ("store", Store, None),
+COMMON = (
+    Declared("json", Json, default=False),
+    Declared("quiet", Quiet, default=False),
+    Declared("full", Full, default=False),
+    Declared("as_", As, default=None),
+    Declared("store", Store, default=None),
 )
-WRITES: tuple[tuple[str, Any, Any], ...] = (("key", Key, None), ("allow_secret", AllowSecret, False))
-LOOKS: tuple[tuple[str, Any, Any], ...] = (("at", At, None), ("from_", From, None))
+WRITES = (Declared("key", Key, default=None), Declared("allow_secret", AllowSecret, default=False))
+LOOKS = (Declared("at", At, default=None), Declared("from_", From, default=None))
 
 SHORT_HELP = 400  # the first sentence, never cut
 
+_defined: dict[str, Definition] = {}
 _loaded: dict[str, TyperCommand] = {}
 
 
@@ -255,8 +254,15 @@ class Group(_HelpToShell, TyperGroup):
 def load(name: str) -> TyperCommand:
     """The command of this name."""
     if name not in _loaded:
-        importlib.import_module(MODULES[name])
+        _loaded[name] = build(Command, define(name))
     return _loaded[name]
+
+
+def define(name: str) -> Definition:
+    """What its module says of the command of this name."""
+    if name not in _defined:
+        __import__(MODULES[name])
+    return _defined[name]
 
 
 def command(
@@ -269,45 +275,22 @@ def command(
     common = COMMON + (WRITES if writes else ()) + (LOOKS if looks else ())
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
-        info = CommandInfo(
-            name=name,
-            cls=Command,
-            callback=_with_common_options(function, common),
-            help=inspect.getdoc(function),
-            epilog="\b\n" + "\n".join(("Example:", *(f"  {line}" for line in example.splitlines()))),
-            context_settings={"max_content_width": 110},
-        )
-        built = get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
-        assert isinstance(built, TyperCommand)  # noqa: S101 - what `cls` says
-        _loaded[name] = built
+        def run(ctx: typer.Context, **arguments: Any) -> None:
+            call: Call = ctx.obj
+            given = {name: arguments.pop(name) for name, _, _ in common}
+            function(call.with_options(**given), **arguments)
+
+        epilog = "\b\n" + "\n".join(("Example:", *(f"  {line}" for line in example.splitlines())))
+        parameters = [*declared(function), *common]
+        _defined[name] = Definition(name, run, parameters, function.__doc__ or "", epilog)
         return function
 
     return register
 
 
-def _with_common_options(
-    function: Callable[..., None], common: Sequence[tuple[str, Any, Any]]
-) -> Callable[..., None]:
-
-    def callback(ctx: typer.Context, **arguments: Any) -> None:
-        call: Call = ctx.obj
-        given = {name: arguments.pop(name) for name, _, _ in common}
-        function(call.with_options(**given), **arguments)
-
-    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-    context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
-    parameters = [context, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own)]
-    parameters += [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-        for name, kind, default in common
-    ]
-    callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    callback.__annotations__ = {p.name: p.annotation for p in parameters}
-    return callback
-
-
 def _wrong_word(options: Sequence[str], args: list[str]) -> NoReturn:
     import difflib
+    import shlex
 
     word, rest = args[0], args[1:]
     # Close means a slip of the finger: `status` is no `start`, which would take a task. Of a short word nearly every

@@ -55,6 +55,9 @@ def forward_or_run(root: str) -> int:
     forwarded = forward(root)
     if forwarded.code is not None:
         return forwarded.code
+    from cli import lean
+
+    lean.prepare()
     from cli.app import run_process
 
     return flush(guarded(lambda: run_process(forwarded.key)))

@@ -53,7 +53,7 @@ def toy(tmp_path: Path) -> Path:
         (tree / folder / "__init__.py").touch()
     shutil.copy(PROJECT / "cli/launcher.py", tree / "cli")
     shutil.copytree(PROJECT / "cli/warm", tree / "cli/warm", ignore=shutil.ignore_patterns("__pycache__"))
-    for module in ("files.py", "local.py", "place.py"):
+    for module in ("files.py", "lean.py", "local.py", "place.py"):
         shutil.copy(PROJECT / "cli" / module, tree / "cli")
     (tree / "cli/version.py").write_text('__version__ = "1.2.3"\n')
     (tree / "domain/event.py").touch()

@@ -1,0 +1,156 @@
+"""From a command's function to Typer's command, without `typer.main` where that can be: it costs a third of a start.
+
+Typer's own classes parse the line and print the help. What is built here is what Typer builds of the same function,
+for the kinds of parameters that commands have (a test compares the two for every command); it builds all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from inspect import cleandoc
+from typing import Any, NamedTuple, cast, get_args, get_type_hints
+
+from typer._click import types
+from typer._click.globals import get_current_context
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+from typer.models import ArgumentInfo, Context
+
+REQUIRED = ...
+
+
+class Declared(NamedTuple):
+    """A parameter: its name, `Annotated[type, typer.Option(…)]`, its default or REQUIRED."""
+
+    name: str
+    annotation: Any
+    default: Any
+
+
+class Definition(NamedTuple):
+    """A command. `run` takes Typer's context and the parameters, by name."""
+
+    name: str
+    run: Callable[..., None]
+    parameters: Sequence[Declared]
+    help: str
+    epilog: str | None
+
+
+# A flag gets no type: then it becomes one that takes no value.
+_TYPES: dict[Any, Any] = {str: types.STRING, int: types.INT, bool: None, list[str]: types.STRING}
+SETTINGS = {"max_content_width": 110}
+
+
+def declared(function: Callable[..., None]) -> list[Declared]:
+    """What a function takes after its first parameter."""
+    hints = get_type_hints(function, include_extras=True)
+    code = function.__code__
+    ordered = code.co_varnames[: code.co_argcount]
+    stated = dict(zip(reversed(ordered), reversed(function.__defaults__ or ()), strict=False))
+    stated |= function.__kwdefaults__ or {}
+    names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+    return [Declared(name, hints[name], stated.get(name, REQUIRED)) for name in names]
+
+
+def build(cls: type[TyperCommand | TyperGroup], definition: Definition, **more: Any) -> Any:
+    """Typer's command."""
+    if not all(_kind(parameter) in _TYPES for parameter in definition.parameters):
+        return build_by_typer(cls, definition)
+    lists = [parameter.name for parameter in definition.parameters if _kind(parameter) == list[str]]
+
+    def callback(**arguments: Any) -> None:
+        for name in lists:
+            arguments[name] = [*arguments[name]] if arguments[name] else None
+        definition.run(get_current_context(), **arguments)
+
+    return cls(
+        name=definition.name,
+        callback=callback,
+        params=[_built(parameter) for parameter in definition.parameters],
+        help=cleandoc(definition.help),
+        epilog=definition.epilog,
+        context_settings=SETTINGS,
+        rich_markup_mode=None,
+        **more,
+    )
+
+
+def _kind(parameter: Declared) -> Any:
+    """Its type, without the None that it may be."""
+    stated = get_args(parameter.annotation)[0]
+    members = [member for member in get_args(stated) if member is not type(None)]
+    return members[0] if type(None) in get_args(stated) and len(members) == 1 else stated
+
+
+def _built(parameter: Declared) -> TyperArgument | TyperOption:
+    info, kind = get_args(parameter.annotation)[1], _kind(parameter)
+    several, ranged = kind == list[str], (info.min, info.max) != (None, None)
+    shared: dict[str, Any] = {
+        "type": types.IntRange(min=info.min, max=info.max) if ranged else _TYPES[kind],
+        "required": parameter.default is REQUIRED,
+        "default": None if parameter.default is REQUIRED else parameter.default,
+        "metavar": info.metavar,
+        "autocompletion": _completing(info.autocompletion),
+        "help": info.help,
+        "hidden": info.hidden,
+        "show_default": info.show_default,
+        "show_envvar": info.show_envvar,
+    }
+    if isinstance(info, ArgumentInfo):
+        return TyperArgument(param_decls=[parameter.name], nargs=-1 if several else None, **shared)
+    return TyperOption(
+        # In Annotated the first word of `typer.Option("--state", "-s")` stands where a default would.
+        param_decls=[parameter.name, info.default, *(info.param_decls or ())],
+        is_flag=True if kind is bool else None,
+        multiple=several,
+        is_eager=info.is_eager,
+        callback=_called(info.callback),
+        **shared,
+    )
+
+
+def _completing(complete: Callable[[str], Any] | None) -> Callable[..., Any] | None:
+    def by_typer(_context: Any, _words: list[str], incomplete: str) -> Any:
+        return complete(incomplete) if complete else []
+
+    return by_typer if complete else None
+
+
+def _called(callback: Callable[[Any, Any], None] | None) -> Callable[..., None] | None:
+    def by_typer(context: Any, _parameter: Any, value: Any) -> None:
+        if callback:
+            callback(context, value)
+
+    return by_typer if callback else None
+
+
+def build_by_typer(cls: type[TyperCommand | TyperGroup], definition: Definition) -> Any:
+    """Typer's command, as Typer itself builds it."""
+    import inspect
+
+    from typer.main import get_command_from_info
+    from typer.models import CommandInfo
+
+    def callback(ctx: Context, **arguments: Any) -> None:
+        definition.run(ctx, **arguments)
+
+    context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=Context)
+    parameters = [context, *map(_signed, definition.parameters)]
+    callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # what functions may have
+    callback.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    info = CommandInfo(
+        name=definition.name,
+        cls=cast("type[TyperCommand]", cls),
+        callback=callback,
+        help=definition.help,
+        epilog=definition.epilog,
+        context_settings=SETTINGS,
+    )
+    return get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
+
+
+def _signed(parameter: Declared) -> Any:
+    from inspect import Parameter
+
+    default = Parameter.empty if parameter.default is REQUIRED else parameter.default
+    return Parameter(parameter.name, Parameter.KEYWORD_ONLY, default=default, annotation=parameter.annotation)

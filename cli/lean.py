@@ -1,0 +1,68 @@
+"""A start that loads only what a command line needs: Typer piece by piece, some other modules when they are first used.
+
+Typer's `__init__` imports all of it, two thirds of which no command touches (progress bars, completion scripts, the
+shells' names, pretty tracebacks). Whatever is imported through this module behaves as ever, only later. `cli.launcher`
+calls `prepare` before anything else is loaded; who imports `cli.app` without it gets the same, slower.
+"""
+
+from __future__ import annotations
+
+import sys
+from _thread import RLock
+from importlib.util import find_spec, module_from_spec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
+# Imported by what every start loads, used by hardly any.
+LATER = ("ast", "linecache", "platform", "tokenize")
+
+# Which part of Typer has the names that commands use. Asked for any other name, Typer loads as a whole.
+PARTS = {
+    "Argument": "typer.params",
+    "BadParameter": "typer._click.exceptions",
+    "Context": "typer.models",
+    "Exit": "typer.exceptions",
+    "Option": "typer.params",
+}
+
+_loading = RLock()
+
+
+def prepare() -> None:
+    """From now on these modules load late. Modules that are loaded already stay as they are."""
+    for name in LATER:
+        defer(name, {})
+    defer("typer", PARTS)
+
+
+def defer(name: str, parts: dict[str, str]) -> None:
+    """Have a module load when one of its names is first asked for, but for those that a part of it has."""
+    if name in sys.modules:
+        return
+    spec = find_spec(name)
+    if spec is None or spec.loader is None:
+        return
+    loader, module = spec.loader, module_from_spec(spec)
+
+    def find(attribute: str) -> object:
+        # Private names are submodules here, or asked for by the import system, which goes on to look for them.
+        if attribute.startswith("_"):
+            raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
+        if attribute in parts:
+            found: object = getattr(_imported(parts[attribute]), attribute)
+            setattr(module, attribute, found)
+            return found
+        with _loading:
+            if module.__dict__.pop("__getattr__", None):
+                loader.exec_module(module)
+        return getattr(module, attribute)
+
+    module.__dict__["__getattr__"] = find
+    sys.modules[name] = module
+
+
+def _imported(name: str) -> ModuleType:
+    __import__(name)
+    return sys.modules[name]
