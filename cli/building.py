@@ -1,19 +1,20 @@
-"""From a command's function to Typer's command, without `typer.main` where that can be: it costs a third of a start.
+"""From a command's function to Typer's command, without `typer.main`: that alone costs a third of a start.
 
-Typer's own classes parse the line and print the help. What is built here is what Typer builds of the same function,
-for the kinds of parameters that commands have (a test compares the two for every command); it builds all others.
+Typer's own classes parse the line and print the help. What is built here, for the kinds of parameters that commands
+have, is what Typer builds of the same function; a test compares the two for every command.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from inspect import cleandoc
-from typing import Any, NamedTuple, cast, get_args, get_type_hints
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from typer._click import types
 from typer._click.globals import get_current_context
+from typer._types import TyperChoice
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
-from typer.models import ArgumentInfo, Context
+from typer.models import ArgumentInfo
 
 REQUIRED = ...
 
@@ -37,7 +38,8 @@ class Definition(NamedTuple):
 
 
 # A flag gets no type: then it becomes one that takes no value.
-_TYPES: dict[Any, Any] = {str: types.STRING, int: types.INT, bool: None, list[str]: types.STRING}
+_TYPES: dict[Any, Any] = {str: types.STRING, bool: None, list[str]: types.STRING}
+_NUMBERS: dict[Any, Any] = {int: (types.INT, types.IntRange), float: (types.FLOAT, types.FloatRange)}
 SETTINGS = {"max_content_width": 110}
 
 
@@ -54,8 +56,6 @@ def declared(function: Callable[..., None]) -> list[Declared]:
 
 def build(cls: type[TyperCommand | TyperGroup], definition: Definition, **more: Any) -> Any:
     """Typer's command."""
-    if not all(_kind(parameter) in _TYPES for parameter in definition.parameters):
-        return build_by_typer(cls, definition)
     lists = [parameter.name for parameter in definition.parameters if _kind(parameter) == list[str]]
 
     def callback(**arguments: Any) -> None:
@@ -84,9 +84,9 @@ def _kind(parameter: Declared) -> Any:
 
 def _built(parameter: Declared) -> TyperArgument | TyperOption:
     info, kind = get_args(parameter.annotation)[1], _kind(parameter)
-    several, ranged = kind == list[str], (info.min, info.max) != (None, None)
+    several = kind == list[str]
     shared: dict[str, Any] = {
-        "type": types.IntRange(min=info.min, max=info.max) if ranged else _TYPES[kind],
+        "type": _type(kind, info),
         "required": parameter.default is REQUIRED,
         "default": None if parameter.default is REQUIRED else parameter.default,
         "metavar": info.metavar,
@@ -109,6 +109,15 @@ def _built(parameter: Declared) -> TyperArgument | TyperOption:
     )
 
 
+def _type(kind: Any, info: Any) -> Any:
+    if get_origin(kind) is Literal:
+        return TyperChoice(get_args(kind), case_sensitive=info.case_sensitive)
+    if kind not in _NUMBERS:
+        return _TYPES[kind]
+    plain, ranged = _NUMBERS[kind]
+    return plain if (info.min, info.max) == (None, None) else ranged(min=info.min, max=info.max)
+
+
 def _completing(complete: Callable[[str], Any] | None) -> Callable[..., Any] | None:
     def by_typer(_context: Any, _words: list[str], incomplete: str) -> Any:
         return complete(incomplete) if complete else []
@@ -122,35 +131,3 @@ def _called(callback: Callable[[Any, Any], None] | None) -> Callable[..., None] 
             callback(context, value)
 
     return by_typer if callback else None
-
-
-def build_by_typer(cls: type[TyperCommand | TyperGroup], definition: Definition) -> Any:
-    """Typer's command, as Typer itself builds it."""
-    import inspect
-
-    from typer.main import get_command_from_info
-    from typer.models import CommandInfo
-
-    def callback(ctx: Context, **arguments: Any) -> None:
-        definition.run(ctx, **arguments)
-
-    context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=Context)
-    parameters = [context, *map(_signed, definition.parameters)]
-    callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # what functions may have
-    callback.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    info = CommandInfo(
-        name=definition.name,
-        cls=cast("type[TyperCommand]", cls),
-        callback=callback,
-        help=definition.help,
-        epilog=definition.epilog,
-        context_settings=SETTINGS,
-    )
-    return get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
-
-
-def _signed(parameter: Declared) -> Any:
-    from inspect import Parameter
-
-    default = Parameter.empty if parameter.default is REQUIRED else parameter.default
-    return Parameter(parameter.name, Parameter.KEYWORD_ONLY, default=default, annotation=parameter.annotation)

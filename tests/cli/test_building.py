@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from inspect import Parameter, Signature
 from typing import Any, cast
 
 import pytest
+from typer.main import get_command_from_info
+from typer.models import CommandInfo, Context
 
 from cli import building, grammar
+from cli.building import Declared, Definition
 
 # Functions that wrap the same callback, each time anew; what they do is tested where they are used.
 WRAPPED = {"callback", "_custom_shell_complete", "params"}
@@ -21,12 +25,38 @@ def told(built: Any) -> dict[str, Any]:
     return {"class": type(built), "type": type(kind), "range": vars(kind) if kind else {}, **wrapped, **kept}
 
 
+def build_by_typer(definition: Definition) -> Any:
+    """The command as Typer itself builds it."""
+
+    def callback(ctx: Context, **arguments: Any) -> None:
+        definition.run(ctx, **arguments)
+
+    context = Parameter("ctx", Parameter.KEYWORD_ONLY, annotation=Context)
+    parameters = [context, *map(_signed, definition.parameters)]
+    callback.__signature__ = Signature(parameters)  # type: ignore[attr-defined] # what functions may have
+    callback.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    info = CommandInfo(
+        name=definition.name,
+        cls=grammar.Command,
+        callback=callback,
+        help=definition.help,
+        epilog=definition.epilog,
+        context_settings=building.SETTINGS,
+    )
+    return get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
+
+
+def _signed(parameter: Declared) -> Parameter:
+    default = Parameter.empty if parameter.default is building.REQUIRED else parameter.default
+    return Parameter(parameter.name, Parameter.KEYWORD_ONLY, default=default, annotation=parameter.annotation)
+
+
 @pytest.mark.parametrize("name", grammar.MODULES)
 def test_a_command_is_the_one_that_typer_builds(name: str) -> None:
     definition = grammar.define(name)
 
     ours = building.build(grammar.Command, definition)
-    typers = building.build_by_typer(grammar.Command, definition)
+    typers = build_by_typer(definition)
 
     assert told(ours) == told(typers)
     assert [told(parameter) for parameter in ours.params] == [told(parameter) for parameter in typers.params]
@@ -40,8 +70,7 @@ def test_what_a_repeated_option_gathers_is_a_list_or_none() -> None:
         heard.append(given)
 
     listening = grammar.define("list")._replace(run=listen)
-    for make in (building.build, building.build_by_typer):
-        built = make(grammar.Command, listening)
+    for built in (building.build(grammar.Command, listening), build_by_typer(listening)):
         for words in (["--label", "a", "--label", "b"], []):
             with built.make_context("list", [*words]) as context:
                 built.invoke(context)
