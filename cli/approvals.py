@@ -70,7 +70,7 @@ def bad_signatures(call: Call) -> list[Finding]:
     while rows := log.lines(position, CHUNK):
         position = rows[-1].id
         for row in rows:
-            if row.topic == "task.approved" and (
+            if row.type == "task.approved" and (
                 b'"signature"' in row.state or b'"policy":"signed"' in row.state
             ):
                 found += _finding(call, row.state)

@@ -1,7 +1,8 @@
 """The log: load, decide inside the write lock, append. The only I/O of the domain.
 
-It stands on eventsourcing's recorders. Which engine, which file, which lock: all that is configuration, given as the
-environments that `InfrastructureFactory.construct` reads; nothing here knows SQLite or PostgreSQL.
+It writes through eventsourcing's recorders. Which engine, which file, which lock: all that is configuration, given as
+the environments that `InfrastructureFactory.construct` reads; nothing here knows SQLite or PostgreSQL. Reading is plain
+SQL, and an engine may have a class for it of its own: importing eventsourcing costs more than most commands.
 
 A command is acknowledged when `transaction()` has ended: the event is then committed and synced.
 """
@@ -14,13 +15,8 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
-
-from eventsourcing.persistence import (
-    ApplicationRecorder,
-    InfrastructureFactory,
-    Notification,
-)
 
 from domain import agent, event, history, journal, mail, task
 from domain.blobs import MEDIA_TYPE, Blob, check_in, preview
@@ -30,15 +26,16 @@ from domain.history import UNKNOWN, Fold
 from domain.names import TASK_PREFIX, check_name, is_stored_address, task_id
 from domain.refusals import Refusal
 from domain.registry import BLOB_LIMIT, EVENT_TYPES, check_payload
-from domain.stores.tables import PARAMETERS, Executes, State, Tables
+from domain.stores.tables import PARAMETERS, READER, Executes, State, Tables
 
 if TYPE_CHECKING:
+    from eventsourcing.persistence import ApplicationRecorder
+
     from domain.intake import Inserted
-
-if TYPE_CHECKING:
     from domain.stores import moving
 
 CHUNK = 1_000
+MOST = 2**63 - 1
 
 # Position, stream, number in the stream, type, bytes; id and arrival (µs) as the table of ids says them, or None.
 Row = tuple[int, str, int, str, bytes, str | None, int | None]
@@ -57,20 +54,16 @@ class Listener(Protocol):
         ...
 
 
-class Engine(Protocol):
-    """What an event store's factory offers; `domain.stores.sqlite.Factory` is one.
+class Reads(Protocol):
+    """What reads an event store; `domain.stores.sqlite.Reader` is one.
 
     `position_column` is what the table of events calls the position.
     """
 
     position_column: str
 
-    def turn(self) -> AbstractContextManager[None]:
-        """The writers' queue."""
-        ...
-
-    def writing(self, recorder: Any) -> AbstractContextManager[Tables]:
-        """A transaction under the write lock."""
+    def select(self, statement: str, params: Sequence[Any]) -> list[Any]:
+        """The rows that one statement finds."""
         ...
 
     def reading(self) -> AbstractContextManager[Executes]:
@@ -81,20 +74,36 @@ class Engine(Protocol):
         """The rows of a statement, read as they are asked for: meanwhile nothing else can be read."""
         ...
 
-    def refusing(self) -> AbstractContextManager[None]:
-        """Engine errors become refusals."""
-        ...
-
-    def sound(self) -> bool:
-        """True if the writer's connection can be used after a transaction that failed."""
-        ...
-
     def now(self) -> int | None:
         """The engine's own clock in µs, None where it has none but the writer's."""
         ...
 
     def listen(self, *, pulses: bool) -> Listener | None:
         """What tells of commits, None where one looks at the files."""
+        ...
+
+    def check_format(self) -> None:
+        """Refuse a store that is newer or not ours."""
+        ...
+
+    def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
+class Engine(Protocol):
+    """What writes an event store; `domain.stores.sqlite_recorder.Factory` is one."""
+
+    def turn(self) -> AbstractContextManager[None]:
+        """The writers' queue."""
+        ...
+
+    def writing(self, recorder: Any) -> AbstractContextManager[Tables]:
+        """A transaction under the write lock."""
+        ...
+
+    def sound(self) -> bool:
+        """True if the writer's connection can be used after a transaction that failed."""
         ...
 
     def application_recorder(self) -> ApplicationRecorder:
@@ -150,6 +159,16 @@ class Written(NamedTuple):
     replayed: bool = False
 
 
+class Line(NamedTuple):
+    """An event as it is stored: its position, its stream and the number in it, its type, its bytes without newline."""
+
+    id: int
+    stream: str
+    version: int
+    type: str
+    state: bytes
+
+
 class Stored(NamedTuple):
     """An event with its place in this store: `position` in the log, `version` in its stream, arrival in µs."""
 
@@ -192,7 +211,7 @@ class Log:
     ) -> None:
         """`before_writing` is called once, in the writers' queue, before the first write; it may set `replica`."""
         self.environments = {"writer": dict(writer), "reader": dict(reader)}
-        self._engines: dict[str, Engine] = {}
+        self._engines: dict[str, Any] = {}
         self._known: set[str] = set()
         self._turns = 0
         self.replica = replica
@@ -205,7 +224,7 @@ class Log:
 
     def create(self) -> None:
         """Make the tables of a new store; harmless on one that exists."""
-        engine = self._open("writer")
+        engine: Engine = self._open("writer")
         with engine.turn():
             engine.create()
             self._close("writer")
@@ -222,18 +241,21 @@ class Log:
             self._close("writer")
             self._close("reader")
 
-    def _open(self, role: str) -> Engine:
+    def _open(self, role: str) -> Any:
         if role not in self._engines:
-            factory: Any = InfrastructureFactory[Any].construct(self.environments[role])
-            self._engines[role] = factory
+            self._engines[role] = _construct(self.environments[role])
         return self._engines[role]
 
-    def _checked(self, role: str) -> Engine:
+    def _checked(self, role: str) -> Any:
         engine = self._open(role)
         if role not in self._known:
             engine.check_format()
             self._known.add(role)
         return engine
+
+    def _reader(self) -> Reads:
+        reader: Reads = self._checked("reader")
+        return reader
 
     def _writer(self) -> Engine:
         """The engine to write with. The reader is opened first and outlives it.
@@ -241,7 +263,8 @@ class Log:
         An engine that is closed as the last one on a store may tidy up, which costs more than the append itself.
         """
         self._checked("reader")
-        return self._checked("writer")
+        writer: Engine = self._checked("writer")
+        return writer
 
     def _close(self, role: str) -> None:
         engine = self._engines.pop(role, None)
@@ -310,7 +333,7 @@ class Log:
 
     @contextmanager
     def _committing(self, recorder: ApplicationRecorder) -> Generator[Tables]:
-        engine = self._open("writer")
+        engine: Engine = self._open("writer")
         try:
             with engine.writing(recorder) as tables:
                 yield tables
@@ -334,11 +357,12 @@ class Log:
 
     def now(self) -> int:
         """The time that arrivals and pulses are in: the server's where there is one, else this machine's; in µs."""
-        return self._checked("reader").now() or self.clock()
+        return self._reader().now() or self.clock()
 
     def listen(self, *, pulses: bool = False) -> Listener | None:
         """What tells of new events (or pulses), None for a store whose files one can look at."""
-        return self._open("reader").listen(pulses=pulses)
+        reader: Reads = self._open("reader")
+        return reader.listen(pulses=pulses)
 
     def members(self) -> frozenset[str]:
         """The replicas that write into this very store, and not into another clone of it."""
@@ -384,42 +408,44 @@ class Log:
 
     def pulses(self, after: int, limit: int = CHUNK) -> list[Stored]:
         """The pulses behind a position, in order."""
-        engine = self._checked("reader")
-        with engine.refusing():
-            rows = engine.pulse_recorder().select_notifications(after, limit, inclusive_of_start=False)
-        return [_stored(row, 0) for row in rows]
+        return [_stored(row, 0) for row in self._behind("pulses", after, limit)]
 
     def pulses_of(self, name: str) -> Generator[Event]:
         """The pulses of one name, the newest first, read as they are asked for."""
-        below, limit = None, 1
-        while True:
-            engine = self._checked("reader")
-            with engine.refusing():
-                recorder = engine.pulse_recorder()
-                rows = recorder.select_events(f"pulse/{name}", lte=below, desc=True, limit=limit)
-            for row in rows:
-                yield event.parse(row.state)
-            if len(rows) < limit:
-                return
-            below, limit = rows[-1].originator_version - 1, CHUNK
+        below, limit = MOST, 1
+        statement = (
+            "SELECT originator_version, state FROM pulses WHERE originator_id = ? AND originator_version < ?"
+            " ORDER BY originator_version DESC LIMIT ?"
+        )
+        while rows := self._select(statement, (f"pulse/{name}", below, limit)):
+            for _, state in rows:
+                yield event.parse(bytes(state))
+            below, limit = rows[-1][0], CHUNK
 
     def newest_pulse(self) -> int:
         """The position of the newest pulse, 0 where there is none."""
-        engine = self._checked("reader")
-        with engine.refusing():
-            return engine.pulse_recorder().max_notification_id() or 0
+        return self._newest("pulses")
 
     def position(self) -> int:
         """The position of the newest event, 0 for an empty log."""
-        engine = self._checked("reader")
-        with engine.refusing():
-            return engine.application_recorder().max_notification_id() or 0
+        return self._newest("stored_events")
 
-    def lines(self, after: int, limit: int = CHUNK) -> Sequence[Notification]:
-        """The events behind a position as stored: `.id` is the position, `.state` the line without newline."""
-        engine = self._checked("reader")
-        with engine.refusing():
-            return engine.application_recorder().select_notifications(after, limit, inclusive_of_start=False)
+    def _newest(self, table: str) -> int:
+        column = self._reader().position_column
+        return int(self._select(f"SELECT MAX({column}) FROM {table}", ())[0][0] or 0)  # noqa: S608 - our own names
+
+    def lines(self, after: int, limit: int = CHUNK) -> Sequence[Line]:
+        """The events behind a position as they are stored."""
+        return self._behind("stored_events", after, limit)
+
+    def _behind(self, table: str, after: int, limit: int) -> list[Line]:
+        column = self._reader().position_column
+        statement = (
+            f"SELECT {column}, originator_id, originator_version, topic, state FROM {table}"  # noqa: S608 - our own names
+            f" WHERE {column} > ? ORDER BY {column} LIMIT ?"
+        )
+        rows = self._select(statement, (after, limit))
+        return [Line(row[0], row[1], row[2], row[3], bytes(row[4])) for row in rows]
 
     def rows(self, after: int, limit: int = CHUNK) -> list[Row]:
         """The events behind a position as they are stored, with what the table of ids says of them."""
@@ -428,7 +454,7 @@ class Log:
             " FROM stored_events s LEFT JOIN event_id e ON e.position = s.{0}"
             " WHERE s.{0} > ? ORDER BY s.{0} LIMIT ?"
         )
-        column = self._checked("reader").position_column
+        column = self._reader().position_column
         return self._select(statement.format(column), (after, limit))
 
     def read(self, after: int, limit: int = CHUNK) -> list[Stored]:
@@ -448,10 +474,11 @@ class Log:
 
     def stream(self, stream: str, after: int = 0) -> list[Event]:
         """The events of one stream, in the order in which they came, behind a version."""
-        engine = self._checked("reader")
-        with engine.refusing():
-            rows = engine.application_recorder().select_events(stream, gt=after)
-        return [event.parse(row.state) for row in rows]
+        statement = (
+            "SELECT state FROM stored_events WHERE originator_id = ? AND originator_version > ?"
+            " ORDER BY originator_version"
+        )
+        return [event.parse(bytes(row[0])) for row in self._select(statement, (stream, after))]
 
     def stream_until(self, stream: str, position: int) -> list[Event]:
         """The events of one stream that stand in the log up to a position."""
@@ -659,10 +686,7 @@ class Log:
             raise Refusal("redacted", f"blob {digest[:12]} was taken out", hint, sha256=digest, event=by)
 
     def _select(self, statement: str, params: Sequence[Any]) -> list[Any]:
-        with self._checked("reader").reading() as cursor:
-            cursor.execute(statement, params)
-            rows: list[Any] = cursor.fetchall()
-        return rows
+        return self._reader().select(statement, params)
 
 
 class Transaction:
@@ -868,5 +892,15 @@ def _too_new(stream: str, unknown: int) -> Refusal:
     return Refusal("unknown-type", message, "Upgrade crewlog: pip install -U crewlog", stream=stream)
 
 
-def _stored(row: Notification, arrived: int) -> Stored:
-    return Stored(row.id, row.originator_version, arrived, event.parse(row.state))
+def _stored(row: Line, arrived: int) -> Stored:
+    return Stored(row.id, row.version, arrived, event.parse(row.state))
+
+
+def _construct(environment: Environment) -> Any:
+    """The engine of a configuration: what it names as its reader, else eventsourcing's factory."""
+    module, _, name = environment.get(READER, "").partition(":")
+    if module:
+        return getattr(import_module(module), name)(environment)
+    from eventsourcing.persistence import InfrastructureFactory
+
+    return InfrastructureFactory[Any].construct(environment)

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from domain import history
 from domain.event import Event, parse_time
-from domain.log import CHUNK, FOLDS, Log, Stored
+from domain.log import CHUNK, FOLDS, Line, Log, Stored
 from domain.refusals import Refusal
-
-if TYPE_CHECKING:
-    from eventsourcing.persistence import Notification
 
 
 class Past(Log):
@@ -48,7 +45,7 @@ class Past(Log):
         """The position of the newest event of then."""
         return min(super().position(), self._until)
 
-    def lines(self, after: int, limit: int = CHUNK) -> Sequence[Notification]:
+    def lines(self, after: int, limit: int = CHUNK) -> Sequence[Line]:
         """The events behind a position that were here then."""
         limit = min(limit, self._until - after)
         if limit <= 0:

@@ -22,9 +22,7 @@ from domain.stores import queue
 from export.findings import Finding
 
 if TYPE_CHECKING:
-    from eventsourcing.persistence import Notification
-
-    from domain.log import Log
+    from domain.log import Line, Log
 
 CHUNK = 1_000
 WAIT_SECONDS = 10.0
@@ -248,7 +246,7 @@ class _Expected:
     def __init__(self, log: Log, chunk: int) -> None:
         self._log = log
         self._chunk = chunk
-        self._rows: Sequence[Notification] = []
+        self._rows: Sequence[Line] = []
         self._next = 0
         self._position = 0
 
@@ -288,12 +286,12 @@ class _Expected:
             skipped += 1
         return skipped
 
-    def _peek(self) -> Notification | None:
+    def _peek(self) -> Line | None:
         if self._next >= len(self._rows):
             self._rows, self._next = self._log.lines(self._position, self._chunk), 0
         return self._rows[self._next] if self._rows else None
 
-    def _take(self, row: Notification) -> None:
+    def _take(self, row: Line) -> None:
         self._position, self._next = row.id, self._next + 1
 
 

@@ -70,7 +70,7 @@ def _streams(log: Log) -> Iterator[str]:
     while rows := log.lines(position, CHUNK):
         position = rows[-1].id
         for row in rows:
-            stream = str(row.originator_id)
+            stream = str(row.stream)
             if stream.startswith("task/") and stream not in seen:
                 seen.add(stream)
                 yield stream

@@ -199,7 +199,7 @@ def _event(call: Call, kind: str, task: str | None) -> Condition:
         looked = max(looked, since)
         while rows := call.store.log.lines(looked):
             for row in rows:
-                if row.topic == kind and (task is None or row.originator_id == f"task/{task}"):
+                if row.type == kind and (task is None or row.stream == f"task/{task}"):
                     found = parse(row.state)
                     about = {"id": found.id, "type": found.type, "stream": found.stream}
                     return {"kind": "event", **about, "position": row.id}

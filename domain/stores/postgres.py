@@ -21,7 +21,7 @@ from hashlib import sha256
 from typing import Any, Literal, cast
 
 import psycopg
-from eventsourcing.persistence import PersistenceError, StoredEvent
+from eventsourcing.persistence import PersistenceError
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore, PostgresFactory
 from eventsourcing.utils import Environment, EnvType
 from psycopg import Connection, Cursor, IsolationLevel, Pipeline
@@ -137,7 +137,7 @@ class Recorder(PostgresApplicationRecorder):
             " (%s, %s, %s, %s, (SELECT coalesce(max(notification_id), 0) + 1 FROM {0})) RETURNING notification_id"
         ).format(table)
 
-    def insert(self, connection: Row, events: Sequence[StoredEvent]) -> list[int]:
+    def insert(self, connection: Row, events: Sequence[tables.Stored]) -> list[int]:
         """Insert under the table's lock; the positions."""
         self._notify_channel(connection.cursor())
         positions: list[int] = []
@@ -405,6 +405,13 @@ class Factory(PostgresFactory):
         for table in ("stored_events", "pulses"):
             trigger = f"CREATE TRIGGER {table}_moved BEFORE INSERT ON {table}"
             run(f"{trigger} FOR EACH STATEMENT EXECUTE FUNCTION refuse_moved()", ())
+
+    def select(self, statement: str, params: Sequence[Any]) -> list[Any]:
+        """The rows that one statement finds."""
+        with self.reading() as cursor:
+            cursor.execute(statement, params)
+            rows: list[Any] = cursor.fetchall()
+        return rows
 
     @contextmanager
     def reading(self) -> Generator[tables.Executes]:

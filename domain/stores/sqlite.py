@@ -1,238 +1,82 @@
-"""The embedded event store: eventsourcing's SQLite recorder, with our table, our write lock and our refusals.
+"""The embedded event store as a file of SQLite: how it is found, checked and read, and what its errors mean.
 
-`InfrastructureFactory.construct` finds `Factory` here when PERSISTENCE_MODULE names this module; that is the only
-thing that `domain.log` knows of SQLite.
+Plain sqlite3, since most commands only read; what writes is `domain.stores.sqlite_recorder`. `environment` is the
+configuration by which `domain.log` opens either: nothing else there knows SQLite.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from threading import Lock
 from typing import Any, cast
-from urllib.parse import quote
-
-from eventsourcing.persistence import PersistenceError, StoredEvent
-from eventsourcing.sqlite import (
-    SQLiteApplicationRecorder,
-    SQLiteConnection,
-    SQLiteConnectionPool,
-    SQLiteCursor,
-    SQLiteDatastore,
-    SQLiteFactory,
-    SQLiteTransaction,
-)
-from eventsourcing.utils import Environment, EnvType
 
 from domain.refusals import Refusal
-from domain.stores import queue, tables
+from domain.stores import tables
+from domain.stores.tables import READER
 
 APPLICATION_ID = 0x63726577  # "crew": `file` and doctors know the database by it
 FORMAT = 1
-# Whoever opens the store after a crash reads the whole -wal: 256 pages of 4 KiB take well under a millisecond.
-CHECKPOINT_PAGES = 256
 MOVED = "the log was moved"
 
 
-class _Transaction(SQLiteTransaction):
-    """Takes the write lock at the beginning.
-
-    A transaction that reads first and writes later fails with `database is locked` whatever the timeout.
-    """
-
-    def __enter__(self) -> SQLiteCursor:
-        cursor = self.connection.cursor()
-        cursor.execute("BEGIN IMMEDIATE" if self.commit else "BEGIN")
-        return cursor
-
-
-class _Connection(SQLiteConnection):
-    @contextmanager
-    def transaction(self, *, commit: bool) -> Generator[SQLiteCursor]:
-        with _Transaction(self, commit=commit) as cursor, cursor:
-            yield cursor
-
-
-class _Pool(SQLiteConnectionPool):
-    def _create_connection(self) -> SQLiteConnection:
-        self.is_journal_mode_wal = True  # the library would try, also to read, and leave what fails unclosed
-        plain = super()._create_connection()
-        connection = plain._sqlite_conn  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the library has no hook
-        try:
-            if "?mode=ro" not in self.db_name:
-                connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
-        except sqlite3.Error:
-            connection.close()
-            raise
-        return _Connection(connection, max_age=self.max_age)
-
-
-class Recorder(SQLiteApplicationRecorder):
-    """The main log: one table whose positions are an explicit primary key, which VACUUM cannot renumber."""
-
-    def __init__(self, datastore: SQLiteDatastore, events_table_name: str = "stored_events") -> None:
-        super().__init__(datastore, events_table_name)
-        # The library inserts by column position; our table has one column more.
-        self.insert_events_statement = f"INSERT INTO {events_table_name} (originator_id, originator_version, topic, state) VALUES (?,?,?,?)"  # noqa: S608
-
-    def construct_create_table_statements(self) -> list[str]:
-        """Tables and triggers; run once, by `init`."""
-        name = self.events_table_name
-        return [
-            _events_ddl(name, ""),
-            *(statement.format(bytes="BLOB") for statement in tables.DDL),
-            _refuse(name, "UPDATE", "events are immutable"),
-            _refuse(name, "DELETE", "events are immutable"),
-            _refuse_replace(
-                name, " OR EXISTS (SELECT 1 FROM event_id WHERE id = substr(CAST(NEW.state AS TEXT), 8, 64))"
-            ),
-            f"PRAGMA application_id = {APPLICATION_ID}",
-            f"PRAGMA user_version = {FORMAT}",
-        ]
-
-
-class PulseRecorder(SQLiteApplicationRecorder):
-    """Signs of life: the same kind of table, whose rows may be pruned and whose positions are never used again."""
-
-    def __init__(self, datastore: SQLiteDatastore, events_table_name: str = "pulses") -> None:
-        super().__init__(datastore, events_table_name)
-        self.insert_events_statement = f"INSERT INTO {events_table_name} (originator_id, originator_version, topic, state) VALUES (?,?,?,?)"  # noqa: S608
-
-    def construct_create_table_statements(self) -> list[str]:
-        """The table and the trigger that keeps pulses as they were."""
-        name = self.events_table_name
-        return [
-            _events_ddl(name, " AUTOINCREMENT"),
-            _refuse(name, "UPDATE", "pulses are immutable"),
-            _refuse_replace(name),
-        ]
-
-
-def _events_ddl(name: str, autoincrement: str) -> str:
-    return (
-        f"CREATE TABLE {name} (rowid INTEGER PRIMARY KEY{autoincrement}, originator_id TEXT NOT NULL,"
-        " originator_version INTEGER NOT NULL, topic TEXT NOT NULL, state BLOB NOT NULL,"
-        " UNIQUE (originator_id, originator_version))"
-    )
-
-
-def _refuse(name: str, verb: str, why: str) -> str:
-    return f"CREATE TRIGGER {name}_no_{verb.lower()} BEFORE {verb} ON {name} BEGIN SELECT RAISE(ABORT, '{why}'); END"
-
-
-def _refuse_replace(name: str, or_where: str = "") -> str:
-    """INSERT OR REPLACE slips past a DELETE trigger."""
-    return (
-        f"CREATE TRIGGER {name}_no_replace BEFORE INSERT ON {name}"  # noqa: S608 - our own table's name
-        f" WHEN EXISTS (SELECT 1 FROM {name} WHERE rowid = NEW.rowid)"
-        f" OR EXISTS (SELECT 1 FROM {name} WHERE originator_id = NEW.originator_id"
-        f" AND originator_version = NEW.originator_version){or_where}"
-        " BEGIN SELECT RAISE(ABORT, 'the event is already there'); END"
-    )
-
-
-class _Datastore(SQLiteDatastore):
-    def __init__(self, *, db_name: str, lock_timeout: int | None) -> None:
-        super().__init__(db_name, lock_timeout=lock_timeout, originator_id_type="text")
-        self.pool = _Pool(db_name=db_name, lock_timeout=lock_timeout, pool_size=1, max_overflow=0)
-
-
-class Factory(SQLiteFactory):
-    """What `domain.log` asks for recorders, the writers' queue and transactions."""
+class Reader:
+    """Reads the log; what `domain.log` opens for READER. Threads take turns."""
 
     position_column = "rowid"
-    aggregate_recorder_class = PulseRecorder
-    application_recorder_class = Recorder
 
-    def __init__(self, env: Environment | EnvType | None) -> None:
-        super().__init__(env)
-        self._path = self.env.get("CREWLOG_DATABASE") or ""
-        self._queue = self.env.get("CREWLOG_QUEUE") or ""
-        self._wait = float(self.env.get("CREWLOG_WAIT") or queue.WAIT)
-        timeout = int(self.env.get(self.SQLITE_LOCK_TIMEOUT) or "60")
-        self.datastore.close()
-        self.datastore = _Datastore(db_name=self.env.get(self.SQLITE_DBNAME) or "", lock_timeout=timeout)
-
-    def turn(self) -> Any:
-        """The writers' queue, as a context manager."""
-        return queue.turn(self._queue, self._wait) if self._queue else _no_queue()
-
-    def create(self) -> None:
-        """Make the tables, in one transaction; where there are some already, check that we know them."""
-        with self.refusing():
-            with self.datastore.get_connection(commit=True) as connection:
-                fresh = self._is_empty(connection.cursor())
-            if fresh:
-                self._create_tables()
-        self.check_format()
-
-    def _create_tables(self) -> None:
-        recorders = (Recorder(self.datastore), self.pulse_recorder())
-        with self.datastore.transaction(commit=True) as cursor:
-            if self._is_empty(cursor):
-                for recorder in recorders:
-                    for statement in recorder.create_table_statements:
-                        cursor.execute(statement)
-
-    def application_recorder(self) -> Recorder:
-        """The recorder of the main log: always the same, for making one costs more than a query."""
-        return self._log
-
-    def pulse_recorder(self) -> PulseRecorder:
-        """The recorder of the pulses' table."""
-        return self._pulses
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._path = environment["CREWLOG_DATABASE"]
+        self._turn = Lock()
 
     @cached_property
-    def _log(self) -> Recorder:
-        return Recorder(self.datastore)
+    def _connection(self) -> sqlite3.Connection:
+        return sqlite3.connect(
+            self._environment["SQLITE_DBNAME"],
+            uri=True,
+            timeout=float(self._environment["SQLITE_LOCK_TIMEOUT"]),
+            isolation_level=None,
+            check_same_thread=False,
+        )
 
-    @cached_property
-    def _pulses(self) -> PulseRecorder:
-        return PulseRecorder(self.datastore)
+    def select(self, statement: str, params: Sequence[Any]) -> list[Any]:
+        """The rows that one statement finds."""
+        with self.refusing(), self._turn:
+            return self._connection.execute(statement, params).fetchall()
+
+    @contextmanager
+    def reading(self) -> Generator[tables.Executes]:
+        """A cursor over one consistent snapshot."""
+        with self.refusing(), self._turn:
+            self._connection.execute("BEGIN")
+            try:
+                yield cast("tables.Executes", self._connection.cursor())
+            finally:
+                if self._connection.in_transaction:  # a damaged file may have ended it
+                    self._connection.execute("ROLLBACK")
+
+    @contextmanager
+    def scanning(self, statement: str) -> Generator[Iterable[Any]]:
+        """The rows of a statement, read as they are asked for."""
+        with self.refusing(), self._turn:
+            yield self._connection.execute(statement)
+
+    @contextmanager
+    def refusing(self) -> Generator[None]:
+        """Turn SQLite's errors into refusals."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise refusal(error, self._path) from error
 
     def check_format(self) -> None:
-        """Refuse what is no store of ours (`corrupt`) or was made by a newer crewlog (`newer-store`)."""
-        with self.refusing(), self.datastore.get_connection(commit=False) as connection:
-            cursor = connection.cursor()
-            ours = self._number(cursor, "PRAGMA application_id") == APPLICATION_ID
-            found = self._number(cursor, "PRAGMA user_version")
-        if not ours:
-            raise Refusal(
-                "corrupt", f"{self._path} holds no log", "Look which file that is.", path=self._path
-            )
-        if found < 0:
-            raise tables.moved(self._path, self._moved())
-        if found > FORMAT:
-            message = f"{self._path} has format {found}; this crewlog knows up to {FORMAT}"
-            raise Refusal("newer-store", message, "Upgrade crewlog: pip install -U crewlog", path=self._path)
-
-    def _moved(self) -> str:
-        with self.reading() as cursor:
-            cursor.execute("SELECT place FROM moved")
-            return str(cursor.fetchone()[0])
-
-    def seal(self, written: tables.Tables, place: str) -> None:
-        """The last transaction: from its commit on nothing is written, also by who has opened the store before."""
-        run = written.cursor.execute
-        run("INSERT INTO moved (place) VALUES (?)", (place,))
-        for table in ("stored_events", "pulses"):
-            run(_refuse(table, "INSERT", MOVED))
-        run(f"PRAGMA user_version = -{FORMAT}")
-
-    def _is_empty(self, cursor: SQLiteCursor) -> bool:
-        return self._number(cursor, "SELECT COUNT(*) FROM sqlite_master") == 0
-
-    def _number(self, cursor: SQLiteCursor, statement: str) -> int:
-        cursor.execute(statement)
-        return int(cursor.fetchone()[0])
-
-    def sound(self) -> bool:
-        """Whatever failed: a new connection to a file costs little."""
-        return False
+        """Refuse what is no store of ours (`corrupt`), was made by a newer crewlog (`newer-store`), or has moved."""
+        with self.refusing(), self._turn:
+            check_format(cast("tables.Executes", self._connection.cursor()), self._path)
 
     def now(self) -> None:
         """A file has no clock: the writer's is the one that counts."""
@@ -240,41 +84,30 @@ class Factory(SQLiteFactory):
     def listen(self, *, pulses: bool) -> None:
         """A file tells nobody: who waits looks at it."""
 
-    @contextmanager
-    def writing(self, recorder: SQLiteApplicationRecorder) -> Generator[tables.Tables]:
-        """A transaction that holds the write lock from its beginning to its commit."""
-        with self.refusing(), self.datastore.transaction(commit=True) as cursor:
-
-            def insert(events: Sequence[StoredEvent]) -> Sequence[int]:
-                return recorder._insert_events(cursor, events) or ()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-
-            yield tables.Tables(cast("tables.Executes", cursor), insert, self.now, self.position_column)
-
-    @contextmanager
-    def reading(self) -> Generator[tables.Executes]:
-        """A cursor over one consistent snapshot."""
-        with self.refusing(), self.datastore.transaction(commit=False) as cursor:
-            yield cast("tables.Executes", cursor)
-
-    @contextmanager
-    def scanning(self, statement: str) -> Generator[Iterable[Any]]:
-        """The rows of a statement, read as they are asked for."""
-        with self.refusing(), self.datastore.transaction(commit=False) as cursor:
-            cursor.execute(statement)
-            yield iter(cursor.fetchone, None)
-
-    @contextmanager
-    def refusing(self) -> Generator[None]:
-        """Turn the engine's errors into refusals."""
-        try:
-            yield
-        except (sqlite3.Error, PersistenceError) as error:
-            raise refusal(error, self._path) from error
+    def close(self) -> None:
+        """Close the file. A reader never checkpoints."""
+        opened: sqlite3.Connection | None = self.__dict__.pop("_connection", None)
+        if opened:
+            opened.close()
 
 
-@contextmanager
-def _no_queue() -> Generator[None]:
-    yield
+def check_format(cursor: tables.Executes, path: str) -> None:
+    """Refuse what is no store of ours (`corrupt`), was made by a newer crewlog (`newer-store`), or has moved."""
+    ours = _number(cursor, "PRAGMA application_id") == APPLICATION_ID
+    found = _number(cursor, "PRAGMA user_version")
+    if not ours:
+        raise Refusal("corrupt", f"{path} holds no log", "Look which file that is.", path=path)
+    if found < 0:
+        cursor.execute("SELECT place FROM moved")
+        raise tables.moved(path, str(cursor.fetchone()[0]))
+    if found > FORMAT:
+        message = f"{path} has format {found}; this crewlog knows up to {FORMAT}"
+        raise Refusal("newer-store", message, "Upgrade crewlog: pip install -U crewlog", path=path)
+
+
+def _number(cursor: tables.Executes, statement: str) -> int:
+    cursor.execute(statement)
+    return int(cursor.fetchone()[0])
 
 
 def environment(path: str, queue_path: str, *, read_only: bool, wait: float = 60.0) -> dict[str, str]:
@@ -286,8 +119,9 @@ def environment(path: str, queue_path: str, *, read_only: bool, wait: float = 60
     if read_only and not os.access(os.path.dirname(path), os.W_OK) and not os.path.exists(path + "-wal"):
         mode = "ro&immutable=1"  # a WAL database needs files beside it, which nobody can make here
     return {
-        "PERSISTENCE_MODULE": f"{__name__}:{Factory.__name__}",
-        "SQLITE_DBNAME": f"file:{quote(os.fsencode(path))}?mode={mode}",
+        "PERSISTENCE_MODULE": "domain.stores.sqlite_recorder:Factory",
+        **({READER: f"{__name__}:{Reader.__name__}"} if read_only else {}),
+        "SQLITE_DBNAME": f"file:{_quoted(path)}?mode={mode}",
         "SQLITE_LOCK_TIMEOUT": str(max(1, round(wait))),
         "ORIGINATOR_ID_TYPE": "text",
         "CREATE_TABLE": "n",
@@ -297,6 +131,12 @@ def environment(path: str, queue_path: str, *, read_only: bool, wait: float = 60
     }
 
 
+def _quoted(path: str) -> str:
+    """The path as a URI has it: urllib would cost milliseconds at every start."""
+    return "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in os.fsencode(path))
+
+
+_PLAIN = frozenset(b"/-._~" + b"".join(bytes(range(*ends)) for ends in (b"0:", b"A[", b"a{")))
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 _UNWRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR)
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

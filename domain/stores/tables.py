@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from eventsourcing.persistence import StoredEvent
-
 from domain.blobs import Blob
 from domain.event import Event
 from domain.refusals import Refusal
@@ -31,6 +29,19 @@ DDL = (
 )
 # How many `?` a statement gets at most: SQLite before 3.32 takes 999.
 PARAMETERS = 500
+
+
+# In the environment of an engine that only reads: `module:class`, which takes that environment.
+READER = "CREWLOG_READER"
+
+
+class Stored(NamedTuple):
+    """An event as its table holds it, by the names of eventsourcing's StoredEvent, which costs its whole import."""
+
+    originator_id: str
+    originator_version: int
+    topic: str
+    state: bytes
 
 
 class Executes(Protocol):
@@ -78,7 +89,7 @@ class Tables:
     def __init__(
         self,
         cursor: Executes,
-        insert: Callable[[Sequence[StoredEvent]], Sequence[int]],
+        insert: Callable[[Sequence[Stored]], Sequence[int]],
         now: Callable[[], int | None],
         position_column: str,
     ) -> None:
@@ -190,7 +201,7 @@ class Tables:
 
     def append(self, event: Event, version: int, arrived: int) -> int:
         """Store the sealed event as the `version`-th of its stream and return its position."""
-        stored = StoredEvent(event.stream, version, event.type, event.line)
+        stored = Stored(event.stream, version, event.type, event.line)
         position = self._insert([stored])[0]
         run = self.cursor.execute
         run("INSERT INTO event_id (id, position, arrived) VALUES (?, ?, ?)", (event.id, position, arrived))
@@ -203,7 +214,7 @@ class Tables:
 
         A key that was used here keeps its first event: another clone may have used the same one.
         """
-        rows = [StoredEvent(event.stream, version, event.type, event.line) for event, version in events]
+        rows = [Stored(event.stream, version, event.type, event.line) for event, version in events]
         run = self.cursor.execute
         for position, (event, _) in zip(self._insert(rows), events, strict=True):
             run(
@@ -241,7 +252,7 @@ class Tables:
     def add_pulse(self, pulse: Event) -> None:
         """Store the sealed pulse as the next one of its name."""
         row = self._one("SELECT max(originator_version) FROM pulses WHERE originator_id = ?", pulse.stream)
-        self._insert([StoredEvent(pulse.stream, (row[0] or 0) + 1, pulse.type, pulse.line)])
+        self._insert([Stored(pulse.stream, (row[0] or 0) + 1, pulse.type, pulse.line)])
 
     def pulses(self, stream: str, after: int, limit: int) -> list[tuple[int, bytes]]:
         """Version and bytes of a name's pulses behind a version, oldest first, never the newest one."""

@@ -14,6 +14,19 @@ from tests.packaging.shell import inherited
 
 PROJECT = Path(__file__).resolve().parents[2]
 TOO_DEAR = {"sqlite_utils", "textual", "rich", "pydantic", "tomllib"}
+# Of what Typer would load: most of itself, and these, which no command line needs.
+UNUSED = {
+    "typer.main",
+    "typer.completion",
+    "subprocess",
+    "pathlib",
+    "traceback",
+    "textwrap",
+    "shutil",
+    "shellingham",
+}
+# Only who writes pays for it.
+RECORDERS = {"eventsourcing"}
 
 # The launcher leaves by os._exit, so what is loaded is told at that moment.
 PROBE = """
@@ -71,7 +84,20 @@ def test_a_hot_command_imports_nothing_dear(crew: Crew, line: str) -> None:
     loaded = loaded_by(crew, *line.format(task=task, held=held, claim=claim).split())
 
     assert "cli" in loaded
-    assert loaded & TOO_DEAR == set()
+    assert loaded & {*TOO_DEAR, *UNUSED} == set()
+
+
+@pytest.mark.parametrize(
+    "line", ["list", "show {task}", "log", "ready", "whoami --as ada", "tail -n 1", "status"]
+)
+def test_who_only_reads_loads_nothing_that_writes(crew: Crew, line: str) -> None:
+    task = crew.spawn("one")
+    crew.do("list")
+
+    loaded = loaded_by(crew, *line.format(task=task).split())
+
+    assert "sqlite3" in loaded
+    assert loaded & {*RECORDERS, *UNUSED} == set()
 
 
 @pytest.mark.parametrize(

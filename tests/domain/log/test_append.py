@@ -92,7 +92,7 @@ def test_the_row_holds_the_exact_bytes_of_the_event(log: Log) -> None:
     [row] = log.lines(0)
 
     assert bytes(row.state) == written.events[0].line
-    assert (row.originator_id, row.topic) == (written.events[0].stream, "task.spawned")
+    assert (row.stream, row.type) == (written.events[0].stream, "task.spawned")
 
 
 def test_every_line_of_the_log_passes_the_check_for_lines_from_anywhere(log: Log) -> None:

@@ -15,7 +15,7 @@ from domain.draft import Draft
 from domain.log import Engine, Log, Seen
 from domain.log import IdempotencyKey as Key
 from domain.refusals import CODES, Refusal
-from domain.stores import postgres, sqlite
+from domain.stores import postgres, sqlite_recorder
 from domain.stores.address import parse
 from domain.stores.postgres import placeholders
 from domain.stores.postgres_refusals import refusal
@@ -25,7 +25,10 @@ from tests.support.stores import add_task, all_events, broken_links, do, new_str
 from tests.support.streams import ADA
 from tests.support.writers import create
 
-ENGINES: tuple[Callable[[dict[str, str]], Engine], ...] = (postgres.Factory, sqlite.Factory)  # mypy judges
+ENGINES: tuple[Callable[[dict[str, str]], Engine], ...] = (
+    postgres.Factory,
+    sqlite_recorder.Factory,
+)  # mypy judges
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from eventsourcing.persistence import OperationalError
-from eventsourcing.sqlite import SQLiteConnection
 
 from domain.commands import Note
 from domain.log import Log
@@ -177,14 +177,14 @@ def test_no_statement_of_a_hot_command_scans_a_table(
     used: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     statements: list[str] = []
-    connect = sqlite._Pool._create_connection
+    connect = sqlite3.connect
 
-    def traced(pool: sqlite._Pool) -> SQLiteConnection:
-        connection = connect(pool)
-        connection._sqlite_conn.set_trace_callback(statements.append)
+    def traced(*where: Any, **how: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*where, **how)
+        connection.set_trace_callback(statements.append)
         return connection
 
-    monkeypatch.setattr(sqlite._Pool, "_create_connection", traced)
+    monkeypatch.setattr(sqlite3, "connect", traced)
     log = used.open()
     written = add_task(log, key="k-1", body=LARGE)
     stream, event_id = written.events[0].stream, written.events[0].id

@@ -1,0 +1,247 @@
+"""What writes into the embedded event store: eventsourcing's SQLite recorder, with our table and our write lock.
+
+`InfrastructureFactory.construct` finds `Factory` here when PERSISTENCE_MODULE names this module.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, cast
+
+from eventsourcing.persistence import PersistenceError, StoredEvent
+from eventsourcing.sqlite import (
+    SQLiteApplicationRecorder,
+    SQLiteConnection,
+    SQLiteConnectionPool,
+    SQLiteCursor,
+    SQLiteDatastore,
+    SQLiteFactory,
+    SQLiteTransaction,
+)
+from eventsourcing.utils import Environment, EnvType
+
+from domain.stores import queue, tables
+from domain.stores.sqlite import APPLICATION_ID, FORMAT, MOVED, check_format, refusal
+
+# Whoever opens the store after a crash reads the whole -wal: 256 pages of 4 KiB take well under a millisecond.
+CHECKPOINT_PAGES = 256
+STATEMENTS = 128
+
+
+class _Transaction(SQLiteTransaction):
+    """Takes the write lock at the beginning.
+
+    A transaction that reads first and writes later fails with `database is locked` whatever the timeout.
+    """
+
+    def __enter__(self) -> SQLiteCursor:
+        cursor = self.connection.cursor()
+        cursor.execute("BEGIN IMMEDIATE" if self.commit else "BEGIN")
+        return cursor
+
+
+class _Connection(SQLiteConnection):
+    @contextmanager
+    def transaction(self, *, commit: bool) -> Generator[SQLiteCursor]:
+        with _Transaction(self, commit=commit) as cursor, cursor:
+            yield cursor
+
+
+class _Pool(SQLiteConnectionPool):
+    def _create_connection(self) -> SQLiteConnection:
+        """A connection that keeps its statements: the library's keeps one, and a write has a dozen."""
+        connection = sqlite3.connect(
+            self.db_name,
+            uri=True,
+            timeout=self.lock_timeout or 0,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=STATEMENTS,
+        )
+        connection.row_factory = sqlite3.Row
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return _Connection(connection, max_age=self.max_age)
+
+
+class Recorder(SQLiteApplicationRecorder):
+    """The main log: one table whose positions are an explicit primary key, which VACUUM cannot renumber."""
+
+    def __init__(self, datastore: SQLiteDatastore, events_table_name: str = "stored_events") -> None:
+        super().__init__(datastore, events_table_name)
+        # The library inserts by column position; our table has one column more.
+        self.insert_events_statement = f"INSERT INTO {events_table_name} (originator_id, originator_version, topic, state) VALUES (?,?,?,?)"  # noqa: S608
+
+    def construct_create_table_statements(self) -> list[str]:
+        """Tables and triggers; run once, by `init`."""
+        name = self.events_table_name
+        return [
+            _events_ddl(name, ""),
+            *(statement.format(bytes="BLOB") for statement in tables.DDL),
+            _refuse(name, "UPDATE", "events are immutable"),
+            _refuse(name, "DELETE", "events are immutable"),
+            _refuse_replace(
+                name, " OR EXISTS (SELECT 1 FROM event_id WHERE id = substr(CAST(NEW.state AS TEXT), 8, 64))"
+            ),
+            f"PRAGMA application_id = {APPLICATION_ID}",
+            f"PRAGMA user_version = {FORMAT}",
+        ]
+
+
+class PulseRecorder(SQLiteApplicationRecorder):
+    """Signs of life: the same kind of table, whose rows may be pruned and whose positions are never used again."""
+
+    def __init__(self, datastore: SQLiteDatastore, events_table_name: str = "pulses") -> None:
+        super().__init__(datastore, events_table_name)
+        self.insert_events_statement = f"INSERT INTO {events_table_name} (originator_id, originator_version, topic, state) VALUES (?,?,?,?)"  # noqa: S608
+
+    def construct_create_table_statements(self) -> list[str]:
+        """The table and the trigger that keeps pulses as they were."""
+        name = self.events_table_name
+        return [
+            _events_ddl(name, " AUTOINCREMENT"),
+            _refuse(name, "UPDATE", "pulses are immutable"),
+            _refuse_replace(name),
+        ]
+
+
+def _events_ddl(name: str, autoincrement: str) -> str:
+    return (
+        f"CREATE TABLE {name} (rowid INTEGER PRIMARY KEY{autoincrement}, originator_id TEXT NOT NULL,"
+        " originator_version INTEGER NOT NULL, topic TEXT NOT NULL, state BLOB NOT NULL,"
+        " UNIQUE (originator_id, originator_version))"
+    )
+
+
+def _refuse(name: str, verb: str, why: str) -> str:
+    return f"CREATE TRIGGER {name}_no_{verb.lower()} BEFORE {verb} ON {name} BEGIN SELECT RAISE(ABORT, '{why}'); END"
+
+
+def _refuse_replace(name: str, or_where: str = "") -> str:
+    """INSERT OR REPLACE slips past a DELETE trigger."""
+    return (
+        f"CREATE TRIGGER {name}_no_replace BEFORE INSERT ON {name}"  # noqa: S608 - our own table's name
+        f" WHEN EXISTS (SELECT 1 FROM {name} WHERE rowid = NEW.rowid)"
+        f" OR EXISTS (SELECT 1 FROM {name} WHERE originator_id = NEW.originator_id"
+        f" AND originator_version = NEW.originator_version){or_where}"
+        " BEGIN SELECT RAISE(ABORT, 'the event is already there'); END"
+    )
+
+
+class _Datastore(SQLiteDatastore):
+    def __init__(self, *, db_name: str, lock_timeout: int | None) -> None:
+        super().__init__(db_name, lock_timeout=lock_timeout, originator_id_type="text")
+        self.pool = _Pool(db_name=db_name, lock_timeout=lock_timeout, pool_size=1, max_overflow=0)
+
+
+class Factory(SQLiteFactory):
+    """What `domain.log` asks for recorders, the writers' queue and transactions."""
+
+    position_column = "rowid"
+    aggregate_recorder_class = PulseRecorder
+    application_recorder_class = Recorder
+
+    def __init__(self, env: Environment | EnvType | None) -> None:
+        super().__init__(env)
+        self._path = self.env.get("CREWLOG_DATABASE") or ""
+        self._queue = self.env.get("CREWLOG_QUEUE") or ""
+        self._wait = float(self.env.get("CREWLOG_WAIT") or queue.WAIT)
+        timeout = int(self.env.get(self.SQLITE_LOCK_TIMEOUT) or "60")
+        self.datastore.close()
+        self.datastore = _Datastore(db_name=self.env.get(self.SQLITE_DBNAME) or "", lock_timeout=timeout)
+
+    def turn(self) -> Any:
+        """The writers' queue, as a context manager."""
+        return queue.turn(self._queue, self._wait) if self._queue else _no_queue()
+
+    def create(self) -> None:
+        """Make the tables, in one transaction; where there are some already, check that we know them."""
+        with self.refusing():
+            with self.datastore.get_connection(commit=True) as connection:
+                fresh = self._is_empty(connection.cursor())
+            if fresh:
+                self._create_tables()
+        self.check_format()
+
+    def _create_tables(self) -> None:
+        recorders = (Recorder(self.datastore), self.pulse_recorder())
+        with self.datastore.transaction(commit=True) as cursor:
+            if self._is_empty(cursor):
+                for recorder in recorders:
+                    for statement in recorder.create_table_statements:
+                        cursor.execute(statement)
+
+    def application_recorder(self) -> Recorder:
+        """The recorder of the main log: always the same, for making one costs more than a query."""
+        return self._log
+
+    def pulse_recorder(self) -> PulseRecorder:
+        """The recorder of the pulses' table."""
+        return self._pulses
+
+    @cached_property
+    def _log(self) -> Recorder:
+        return Recorder(self.datastore)
+
+    @cached_property
+    def _pulses(self) -> PulseRecorder:
+        return PulseRecorder(self.datastore)
+
+    def check_format(self) -> None:
+        """Refuse what is no store of ours (`corrupt`) or was made by a newer crewlog (`newer-store`)."""
+        with self.refusing(), self.datastore.get_connection(commit=False) as connection:
+            check_format(cast("tables.Executes", connection.cursor()), self._path)
+
+    def seal(self, written: tables.Tables, place: str) -> None:
+        """The last transaction: from its commit on nothing is written, also by who has opened the store before."""
+        run = written.cursor.execute
+        run("INSERT INTO moved (place) VALUES (?)", (place,))
+        for table in ("stored_events", "pulses"):
+            run(_refuse(table, "INSERT", MOVED))
+        run(f"PRAGMA user_version = -{FORMAT}")
+
+    def _is_empty(self, cursor: SQLiteCursor) -> bool:
+        return self._number(cursor, "SELECT COUNT(*) FROM sqlite_master") == 0
+
+    def _number(self, cursor: SQLiteCursor, statement: str) -> int:
+        cursor.execute(statement)
+        return int(cursor.fetchone()[0])
+
+    def sound(self) -> bool:
+        """Whatever failed: a new connection to a file costs little."""
+        return False
+
+    def now(self) -> None:
+        """A file has no clock: the writer's is the one that counts."""
+
+    @contextmanager
+    def writing(self, recorder: SQLiteApplicationRecorder) -> Generator[tables.Tables]:
+        """A transaction that holds the write lock from its beginning to its commit."""
+        with self.refusing(), self.datastore.transaction(commit=True) as cursor:
+
+            def insert(rows: Sequence[tables.Stored]) -> Sequence[int]:
+                events = cast("Sequence[StoredEvent]", rows)  # it has all that an insert asks for
+                return recorder._insert_events(cursor, events) or ()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+            yield tables.Tables(cast("tables.Executes", cursor), insert, self.now, self.position_column)
+
+    @contextmanager
+    def refusing(self) -> Generator[None]:
+        """Turn the engine's errors into refusals."""
+        try:
+            yield
+        except (sqlite3.Error, PersistenceError) as error:
+            raise refusal(error, self._path) from error
+
+
+@contextmanager
+def _no_queue() -> Generator[None]:
+    yield
