@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cli import place
 from cli.binding import Binding, read_binding
@@ -26,8 +25,7 @@ if TYPE_CHECKING:
     from domain.task import Task
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """The options that every command takes, before or after its name."""
 
     json: bool = False
@@ -49,8 +47,7 @@ class Options:
 BY_BINDING = "this worktree's binding"
 
 
-@dataclass(frozen=True, slots=True)
-class Who:
+class Who(NamedTuple):
     """A name and why it is this one."""
 
     name: str
@@ -71,14 +68,14 @@ class Call:
     def with_options(self, **given: Any) -> Call:
         """This call with the options that were given behind the command's name as well."""
         stated = {name: value for name, value in given.items() if value not in (None, False)}
-        child = Call(self.shell, replace(self.options, **stated), self.words)
+        child = Call(self.shell, self.options._replace(**stated), self.words)
         child._parent = self
         return child
 
     def answer(self, answer: Answer) -> None:
         """Print the answer; its exit code becomes the command's."""
         if "store" in self.__dict__:
-            answer = self._with_news(replace(answer, remarks=[*self.store.warnings, *answer.remarks]))
+            answer = self._with_news(answer._replace(remarks=[*self.store.warnings, *answer.remarks]))
         print_answer(self.shell, answer, as_json=self.options.json, quiet=self.options.quiet)
         self.finish(int(answer.exit))
 
@@ -88,8 +85,8 @@ class Call:
         if not lines:
             return answer
         if self.options.json:
-            return replace(answer, data={**answer.data, "notices": lines})
-        return replace(answer, remarks=[*answer.remarks, *(f"! {line}" for line in lines)])
+            return answer._replace(data={**answer.data, "notices": lines})
+        return answer._replace(remarks=[*answer.remarks, *(f"! {line}" for line in lines)])
 
     def news(self, shown: Collection[str] = ()) -> list[str]:
         """What is new for who called, but for what is `shown`; nothing before a store was opened."""
@@ -164,14 +161,17 @@ class Call:
     @cached_property
     def present(self) -> Store:
         """The store here and now."""
-        from cli.process import session_id
         from cli.store import Store
 
         place.guard(self.located.path)
-        session = session_id(self.shell.environ, command=self.shell.command)
-        opened = Store(self.located.path, self.shell, session, self.located.url)
+        opened = Store(self.located.path, self.shell, self._session, self.located.url)
         self._keep(opened)
         return opened
+
+    def _session(self) -> str:
+        from cli.process import session_id
+
+        return session_id(self.shell.environ, command=self.shell.command)
 
     def _keep(self, opened: Store) -> None:
         root = self

@@ -150,8 +150,6 @@ def looked_at(call: Call) -> Store | None:
     now = call.present if options.from_ is None else Borrowed(call, options.from_)
     if options.at is None:
         return now
-    from dataclasses import replace
-
     position, moment = moment_of(call, now, options.at)
-    call.shell = replace(call.shell, clock=lambda: moment)
+    call.shell = call.shell._replace(clock=lambda: moment)
     return PastStore(now, call.shell, position, moment)

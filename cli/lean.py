@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 # Imported by what every start loads, used by hardly any.
-LATER = ("ast", "linecache", "platform", "tokenize")
+LATER = ("ast", "hashlib", "linecache", "orjson", "platform", "tokenize")
 
 # Which part of Typer has the names that commands use. Asked for any other name, Typer loads as a whole.
 PARTS = {

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -16,8 +15,7 @@ from domain.refusals import Exit, Refusal
 UNREAD = "unread"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a command has to say: the JSON object, the ids for `--quiet`, the lines for people.
 
     `lines` are already safe to print: whoever builds them escapes what agents wrote (`cli.text`). `tells` are the ids of
@@ -93,7 +91,6 @@ LEAST_LAST = 24
 INDENT = "    "
 
 
-@dataclass(slots=True)
 class Columns:
     """A table for people: each column as wide as its widest cell so far, the last one free.
 
@@ -101,9 +98,12 @@ class Columns:
     its own where too little is left.
     """
 
-    room: int = 0
-    rows: list[Sequence[str]] = field(default_factory=list[Sequence[str]])
-    widths: list[int] = field(default_factory=list[int])
+    __slots__ = ("room", "rows", "widths")
+
+    def __init__(self, room: int = 0, widths: Sequence[int] = ()) -> None:
+        self.room = room
+        self.rows: list[Sequence[str]] = []
+        self.widths = list(widths)
 
     def add(self, *cells: str) -> None:
         """Add a row."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from domain.process import LARGEST_PID, Process
 from domain.refusals import Refusal
@@ -46,8 +45,7 @@ _ENDED = frozenset("ZXx")
 _STOPPED = frozenset("Tt")
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     """What /proc/PID/stat says."""
 
     pid: int
@@ -71,7 +69,7 @@ def session_process(pid: int | None = None, *, command: int | None = None) -> Pr
         if entry is None or entry.name in _REAPERS:
             return None
         if not _passes(entry):
-            return replace(_process(entry.pid, entry.started), age=_age(entry.started))
+            return _process(entry.pid, entry.started, _age(entry.started))
     return None
 
 
@@ -115,9 +113,9 @@ def _named(pid: int) -> Process:
     raise Refusal("bad-value", f"there is no process {pid}", hint, pid=pid)
 
 
-def _process(pid: int, started: str) -> Process:
+def _process(pid: int, started: str, age: int | None = None) -> Process:
     host, boot, namespace = _here()
-    return Process(pid, started, boot, namespace, host)
+    return Process(pid, started, boot, namespace, host, age)
 
 
 def _age(started: str) -> int:

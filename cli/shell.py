@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 
 def _slept() -> float:
@@ -14,8 +13,7 @@ def _slept() -> float:
     return time.time() - time.monotonic()
 
 
-@dataclass(frozen=True, slots=True)
-class Shell:
+class Shell(NamedTuple):
     """The surroundings of one command.
 
     `clock` gives microseconds since 1970. `slept` grows by the seconds that the machine was suspended, or that its clock

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -30,9 +31,17 @@ class Store:
     """One open store. Everything is opened when it is first asked for, and closed by `close`."""
 
     def __init__(
-        self, folder: str, shell: Shell, session: str, address: str | None = None, *, guarded: bool = True
+        self,
+        folder: str,
+        shell: Shell,
+        session: str | Callable[[], str],
+        address: str | None = None,
+        *,
+        guarded: bool = True,
     ) -> None:
-        """`address`: the server that has the log, None where it lies in the folder.
+        """`session`: what tells the caller's session apart, or how to find it out, which only a write needs.
+
+        `address`: the server that has the log, None where it lies in the folder.
 
         `guarded`: before the first write look whether the database is the one that the id belongs to.
         """
@@ -40,7 +49,7 @@ class Store:
         self.folder = folder
         self.address = address
         self.shell = shell
-        self.session = session
+        self._session = session
         self.warnings: list[str] = []
         self.recovered: Imported | None = None  # what the database had forgotten, and its own files had not
 
@@ -65,6 +74,11 @@ class Store:
         return config
 
     @cached_property
+    def session(self) -> str:
+        """What tells the caller's session apart from others of its name, or ""."""
+        return self._session if isinstance(self._session, str) else self._session()
+
+    @cached_property
     def log(self) -> Log:
         """The event log."""
         from domain.log import Log
@@ -75,7 +89,7 @@ class Store:
             self.replica,
             clock=self.shell.clock,
             entropy=self.shell.entropy,
-            session=self.session,
+            find_session=lambda: self.session,
             blob_limit=self.config.blob,
             before_writing=self._secure if self._guarded else None,
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from binascii import crc32
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cli.shell import Shell
 from domain.event import parse_time
@@ -30,8 +30,7 @@ _NAMES = ("32", "37", "64", "130", "133", "161", "69", "166")
 LEAST_ROOM = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(NamedTuple):
     """`colour` or not; `room`: how many columns there are, 0 for nobody's; `utc`: times as stored."""
 
     colour: bool = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import orjson
@@ -24,8 +23,7 @@ SUSPEND_LEAST = 2.0
 SETTLED = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Agent:
+class Agent(NamedTuple):
     """A name: since when it is here, until when, whether a person, its session process, the channels it listens to.
 
     `joined` is "" for one who only listens to channels so far; `left` is None for who is here.
@@ -46,21 +44,21 @@ def evolve(agent: Agent | None, event: Event) -> Agent:
         case "agent.joined":
             person = bool(payload.get("person", now.person))
             joined = now.joined or event.ts
-            return replace(now, joined=joined, person=person, process=payload.get("process"), left=None)
+            return now._replace(joined=joined, person=person, process=payload.get("process"), left=None)
         case "agent.left":
-            return replace(now, left=event.ts)
+            return now._replace(left=event.ts)
         case "agent.subscribed":
             others = tuple(name for name in now.channels if name != payload["channel"])
-            return replace(now, channels=(*others, payload["channel"]))
+            return now._replace(channels=(*others, payload["channel"]))
         case "agent.unsubscribed":
-            return replace(now, channels=tuple(name for name in now.channels if name != payload["channel"]))
+            return now._replace(channels=tuple(name for name in now.channels if name != payload["channel"]))
         case _:
             return now
 
 
 def dump(agent: Agent) -> bytes:
     """The state as JSON bytes."""
-    return orjson.dumps(agent, option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(agent._asdict(), option=orjson.OPT_SORT_KEYS)
 
 
 def load(data: bytes) -> Agent:

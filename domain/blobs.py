@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from hashlib import sha256
 from typing import NamedTuple
 
 from domain.event import Json
@@ -53,7 +53,7 @@ def _reference(name: str, text: str, limit: int, blobs: list[Blob]) -> Json:
         raise Refusal(
             "too-large", message, "Commit the file and name it, or raise [limits] blob.", field=name
         )
-    blob = Blob(sha256(data).hexdigest(), MEDIA_TYPE, data)
+    blob = Blob(hashlib.sha256(data).hexdigest(), MEDIA_TYPE, data)
     blobs.append(blob)
     about = {"sha256": blob.sha256, "size": len(data), "media_type": blob.media_type}
     return {"blob": about, "preview": text[:PREVIEW]}

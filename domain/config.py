@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, cast
 
 from domain.refusals import Refusal
@@ -56,8 +55,7 @@ KEYS = (
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """The settings in force; durations in seconds."""
 
     review_by: str = "other"

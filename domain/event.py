@@ -6,10 +6,10 @@ run at read; stored bytes never change.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from typing import Any, NamedTuple, cast
 
 import orjson
@@ -133,7 +133,7 @@ def seal(fields: Mapping[str, Any]) -> Event:
     """
     body = dict(fields)
     content = canonical(body)
-    event_id = sha256(_ID_DOMAIN + content).hexdigest()
+    event_id = hashlib.sha256(_ID_DOMAIN + content).hexdigest()
     line = _ID_PREFIX + event_id.encode("ascii") + b'",' + content[1:]
     if len(line) > LINE_LIMIT:
         message = f"the event would be {len(line):,} bytes; the limit is {LINE_LIMIT:,}"
@@ -144,7 +144,7 @@ def seal(fields: Mapping[str, Any]) -> Event:
 
 def id_of(line: bytes) -> str:
     """The id that the bytes of a line hash to, whatever id it states. Needs no re-serialising."""
-    return sha256(_ID_BEGIN + line[_ID_END + 2 :]).hexdigest()
+    return hashlib.sha256(_ID_BEGIN + line[_ID_END + 2 :]).hexdigest()
 
 
 def stated_id(line: bytes) -> str:

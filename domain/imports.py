@@ -6,8 +6,8 @@ the source's id and not by the event that brought it, and the same issue or comm
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from hashlib import sha256
 
 from domain.event import Event, IllegalEventError, Json
 from domain.task import (
@@ -31,7 +31,7 @@ _MARK = 16
 
 def origin(system: str, issue: str) -> str:
     """What stands for an issue of another tool wherever an id is needed: the same in every clone."""
-    return sha256(f"crewlog.import\0{system}\0{issue}".encode()).hexdigest()
+    return hashlib.sha256(f"crewlog.import\0{system}\0{issue}".encode()).hexdigest()
 
 
 def comes_from(card: Card, system: str, issue: str) -> bool:

@@ -9,12 +9,11 @@ A command is acknowledged when `transaction()` has ended: the event is then comm
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from hashlib import sha256
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
@@ -178,8 +177,7 @@ class Stored(NamedTuple):
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
-class IdempotencyKey:
+class IdempotencyKey(NamedTuple):
     """Which earlier event an idempotency key may answer with: of these types, with these payload fields."""
 
     key: str
@@ -205,11 +203,15 @@ class Log:
         clock: Callable[[], int] = lambda: time.time_ns() // 1000,
         entropy: Callable[[int], bytes] = os.urandom,
         session: str = "",
+        find_session: Callable[[], str] | None = None,
         blob_limit: int = BLOB_LIMIT,
         keep_open: bool = False,
         before_writing: Callable[[Log], None] | None = None,
     ) -> None:
-        """`before_writing` is called once, in the writers' queue, before the first write; it may set `replica`."""
+        """`find_session` says before the first write what `session` is, where that costs more than a read should.
+
+        `before_writing` is called once, in the writers' queue, before the first write; it may set `replica`.
+        """
         self.environments = {"writer": dict(writer), "reader": dict(reader)}
         self._engines: dict[str, Any] = {}
         self._known: set[str] = set()
@@ -218,6 +220,7 @@ class Log:
         self.clock = clock
         self.entropy = entropy
         self.session = session
+        self._find_session = find_session
         self.blob_limit = blob_limit
         self.keep_open = keep_open
         self._before_writing = before_writing
@@ -278,6 +281,8 @@ class Log:
         if self._turns:
             yield
             return
+        if self._find_session:  # before the queue: nobody has to wait for it
+            self.session, self._find_session = self._find_session(), None
         with self._open("writer").turn():
             self._turns += 1
             try:
@@ -597,7 +602,7 @@ class Log:
 
     def state_hash(self) -> str:
         """sha256 over the state of every stream: equal in all clones that hold the same events."""
-        digest = sha256()
+        digest = hashlib.sha256()
         for stream, _, data, fold in self.all_states():
             kind = FOLDS.get(stream.partition("/")[0])
             if kind is None:
@@ -650,7 +655,7 @@ class Log:
             raise Refusal(
                 "not-found", f"no blob {digest[:12]} here", "Another clone may have it.", sha256=digest
             )
-        if sha256(data).hexdigest() != digest:
+        if hashlib.sha256(data).hexdigest() != digest:
             raise Refusal("corrupt", f"blob {digest[:12]} does not match its hash", sha256=digest)
         return data
 
@@ -790,7 +795,9 @@ class Transaction:
         moment = self._log.clock()
         for attempt in range(100):
             text = "\0".join((self._log.replica, str(seq), str(moment), about, str(attempt)))
-            stream = f"{kind}/{task_id(sha256(text.encode('utf-8', 'surrogatepass')).digest(), prefix)}"
+            stream = (
+                f"{kind}/{task_id(hashlib.sha256(text.encode('utf-8', 'surrogatepass')).digest(), prefix)}"
+            )
             if not self._tables.state(stream).version:
                 return stream
         raise Refusal("internal", "no free id in 100 draws")

@@ -8,17 +8,15 @@ at the edge of a word.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import re
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One kind of secret.
 
     Looked for only where the text holds one of `keywords` and `also`. The secret is the pattern's group, else all
@@ -49,8 +47,7 @@ class Rule:
         return re.sub(r"<([AUhd])(\d+)>", lambda match: _made_up(match[1], int(match[2])), self.shape)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """Which rule found something, and where in the text. The secret itself is kept out of every message."""
 
     rule: str

@@ -6,11 +6,11 @@ Whoever folds holds the views' lock, or folds into a database that is only its o
 from __future__ import annotations
 
 import gc
+import hashlib
 import marshal
 import sqlite3
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from domain import agent, task
@@ -208,7 +208,7 @@ def tables(chosen: ViewSet = MAIN) -> list[Table]:
 
 def state_hash(connection: sqlite3.Connection, chosen: ViewSet = MAIN) -> str:
     """sha256 over all rows of the views: equal for equal contents, however they came about."""
-    digest = sha256()
+    digest = hashlib.sha256()
     for table in tables(chosen):
         cursor = connection.execute(f"SELECT * FROM {table.name} ORDER BY {table.order}")  # noqa: S608
         digest.update(repr((table.name, [column[0] for column in cursor.description])).encode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -93,11 +92,11 @@ def _answered(call: Call, message: Message, asked: Answer, given: mail.Answer) -
     (shown,) = whole(call, [shown])
     text = safe(whole_text(call, given.text))
     lines = [f"{given.by} answers {message.id}:", *(f"    {line}" for line in text.split("\n"))]
-    return replace(asked, data={**asked.data, "answer": shown}, lines=lines, tells=[given.id])
+    return asked._replace(data={**asked.data, "answer": shown}, lines=lines, tells=[given.id])
 
 
 def _asked(message: Message, asked: Answer) -> Answer:
-    return replace(asked, data={**asked.data, "answer": None, "next": [_way_on(message)]})
+    return asked._replace(data={**asked.data, "answer": None, "next": [_way_on(message)]})
 
 
 def _not_yet(call: Call, message: Message, asked: Answer, wait: float) -> Refusal:

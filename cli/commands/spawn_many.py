@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
@@ -59,7 +59,7 @@ def spawn_many(call: Call, path: str) -> None:
 
             retry = call.retry("Spawn", title=wanted.title)
             if retry:
-                retry = replace(retry, key=f"{retry.key}/{line.number}")
+                retry = retry._replace(key=f"{retry.key}/{line.number}")
             with _on_line(line.number):
                 marked = call.marked(decided, [wanted.title, wanted.body])
                 one = transaction.append(None, wanted.actor, marked, retry=retry)

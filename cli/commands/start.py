@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -166,7 +165,7 @@ def _with_session(call: Call, written: Written, answered: Answer) -> Answer:
     remarks = [_still(row) for row in others[:REMARKED]]
     if len(others) > REMARKED:
         remarks.append(f"and {len(others) - REMARKED} more: `crewlog whoami --as {call.actor}`")
-    return replace(answered, data=data, remarks=[*answered.remarks, *remarks])
+    return answered._replace(data=data, remarks=[*answered.remarks, *remarks])
 
 
 def _still(row: dict[str, Any]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import ClassVar
 
 from rich.text import Text
@@ -229,7 +228,7 @@ class Top(App[None]):
         """Give a command as the one who looks; its exit code and what it said."""
         call = self._call
         out = io.StringIO()
-        shell = replace(call.shell, stdin=io.StringIO(), stdout=out, stderr=out)
+        shell = call.shell._replace(stdin=io.StringIO(), stdout=out, stderr=out)
         name = self.picture.name if self.picture else ""
         who = ["--as", name] if name else []
         code = run(["--store", call.located.path, *who, *words], shell)
