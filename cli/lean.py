@@ -7,6 +7,7 @@ calls `prepare` before anything else is loaded; who imports `cli.app` without it
 
 from __future__ import annotations
 
+import gc
 import sys
 from _thread import RLock
 from importlib.util import find_spec, module_from_spec
@@ -27,11 +28,15 @@ PARTS = {
     "Option": "typer.params",
 }
 
+# Modules and what a short command makes stay well below: there is nothing to collect before a command is long.
+COLLECTED = 50_000
+
 _loading = RLock()
 
 
 def prepare() -> None:
-    """From now on these modules load late. Modules that are loaded already stay as they are."""
+    """From now on these modules load late, and the collector waits. Modules that are loaded already stay as they are."""
+    gc.set_threshold(COLLECTED)
     for name in LATER:
         defer(name, {})
     defer("typer", PARTS)
