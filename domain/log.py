@@ -69,6 +69,10 @@ class Reads(Protocol):
         """A snapshot."""
         ...
 
+    def snapshot(self) -> AbstractContextManager[None]:
+        """One moment for all that is read in it."""
+        ...
+
     def scanning(self, statement: str) -> AbstractContextManager[Iterable[Any]]:
         """The rows of a statement, read as they are asked for: meanwhile nothing else can be read."""
         ...
@@ -689,6 +693,10 @@ class Log:
         if by:
             hint = f"`crewlog log -n 1000` shows event {by[:12]}: who, when and why."
             raise Refusal("redacted", f"blob {digest[:12]} was taken out", hint, sha256=digest, event=by)
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """To its end, what this thread reads here is of one moment, however much others write."""
+        return self._reader().snapshot()
 
     def _select(self, statement: str, params: Sequence[Any]) -> list[Any]:
         return self._reader().select(statement, params)

@@ -72,7 +72,12 @@ class Findings(list[Finding]):
 
 
 def verify_log(log: Log, progress: Progress | None = None) -> Verified:
-    """Bytes, ids, chains, parents, and the tables that are kept beside the events."""
+    """Bytes, ids, chains, parents, and the tables that are kept beside the events; all of one moment."""
+    with log.snapshot():
+        return _verify_log(log, progress)
+
+
+def _verify_log(log: Log, progress: Progress | None) -> Verified:
     look = _Look(log)
     total = log.position()
     position = 0
@@ -269,7 +274,12 @@ _IMPORT = "Import the segments that hold them: `crewlog import`, `crewlog sync`.
 
 
 def verify_states(log: Log, progress: Progress | None = None) -> list[Finding]:
-    """Fold every stream anew, and compare with the states that decisions are made on."""
+    """Fold every stream anew, and compare with the states that decisions are made on; all of one moment."""
+    with log.snapshot():
+        return _verify_states(log, progress)
+
+
+def _verify_states(log: Log, progress: Progress | None) -> list[Finding]:
     found = Findings()
     total = log.position()
     done = 0

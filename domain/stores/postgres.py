@@ -414,6 +414,16 @@ class Factory(PostgresFactory):
         return rows
 
     @contextmanager
+    def snapshot(self) -> Generator[None]:
+        """To its end all that this thread reads is of one moment: transactions inside are parts of this one."""
+        with (
+            self.refusing(),
+            self.datastore.get_connection() as connection,
+            connection.transaction(force_rollback=True),
+        ):
+            yield
+
+    @contextmanager
     def reading(self) -> Generator[tables.Executes]:
         """A cursor over one consistent snapshot."""
         with self.refusing(), ExitStack() as stack:

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from threading import Lock
+from threading import RLock
 from typing import Any, cast
 
 from domain.refusals import Refusal
@@ -31,7 +31,7 @@ class Reader:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
         self._path = environment["CREWLOG_DATABASE"]
-        self._turn = Lock()
+        self._turn = RLock()
 
     @cached_property
     def _connection(self) -> sqlite3.Connection:
@@ -47,6 +47,12 @@ class Reader:
         """The rows that one statement finds."""
         with self.refusing(), self._turn:
             return self._connection.execute(statement, params).fetchall()
+
+    @contextmanager
+    def snapshot(self) -> Generator[None]:
+        """To its end all that this thread reads is of one moment."""
+        with self.reading():
+            yield
 
     @contextmanager
     def reading(self) -> Generator[tables.Executes]:

@@ -161,3 +161,20 @@ def test_the_old_fold_is_renewed_even_where_there_is_nothing_to_write(
     monkeypatch.setattr(task, "evolve", task_evolve)
     assert log.state(stream).card.title == "QUIET"
     log.close()
+
+
+def test_a_snapshot_is_of_one_moment_whatever_others_write(store: Store, log: Log) -> None:
+    _, other = worked_on(log)
+    reader = store.open()
+
+    def seen() -> tuple[int, ...]:
+        found = (reader.stream(other), list(reader.all_states()), reader.rows(0), reader.read(2))
+        return (reader.position(), reader.key_count(), *(len(part) for part in found))
+
+    with reader.snapshot():
+        before = seen()
+        do(log, other, Note(ZOE, "later"))
+        assert seen() == before
+
+    assert reader.position() == before[0] + 1
+    reader.close()
