@@ -4,13 +4,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := requirements-dev.lock
 PACKAGES := cli domain export projections
+SECONDS ?= 3600
 DEMO_DATA := $(wildcard ../shared/data/beads/issues.jsonl)
 
 # With bytecode switched off every start of crewlog costs 4.5 times as much.
 unexport PYTHONDONTWRITEBYTECODE
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/$(VENV)/.cache/hypothesis
 
-.PHONY: help demo test soak bench format docs lock clean install
+.PHONY: help demo test soak soak-tests bench format docs lock clean install
 .PHONY: format-check ruff mypy pyright imports docs-check pytest
 
 help: ## list these targets
@@ -46,7 +47,10 @@ pytest: install
 	$(BIN)/pytest --cov --cov-report= --numprocesses auto --maxprocesses 8 --dist loadgroup
 	CREWLOG_WARM=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist loadgroup tests/cli --ignore tests/cli/warm
 
-soak: install ## the long forms of the slow and the fault tests
+soak: install ## an hour of thirty agents, kills, stops, wrong clocks and imports (SECONDS=3600)
+	$(BIN)/python -m tests.soak $(SECONDS)
+
+soak-tests: install ## the long forms of the slow, the fault and the fuzz tests
 	CREWLOG_SOAK=1 $(BIN)/pytest -m "slow or faults"
 
 bench: install ## measure; prints ratios, judges nothing
