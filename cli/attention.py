@@ -16,7 +16,7 @@ WORDS = {
     "review": ("{who} handed in", "reviews"),
     "merge": ("approved by {who}, not merged", "merges"),
     "setback": ("{who} could not merge it", "failed merges"),
-    "conflict": ("clones did different things", "conflicts"),
+    "conflict": ("another clone's work came before that of {who}", "conflicts"),
     "failed": ("{who} gave up", "failed"),
     "question": ("{who} asks", "questions"),
     "ack": ("{who} waits for an ack", "acks"),

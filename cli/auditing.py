@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from domain.task import Approval, Submission, Task
 
 Row = dict[str, Any]
+_PAST_THE_LOG = frozenset({"merge-unnamed", "merge-lost", "unapproved-in-base"})
 _HANDED_IN = (InReview, Approved, Merging, Completed)
 
 
@@ -78,7 +79,7 @@ def _merged(call: Call, state: Task) -> Row:
 
 
 def merges_without_event(call: Call) -> list[Finding]:
-    """Merges into a base that the log does not name, and those that it names and that are gone from there.
+    """What is in a base past the log: merges that it does not name, work that nobody approved; and merges gone from there.
 
     Where there is no repository none can be looked for.
     """
@@ -86,4 +87,4 @@ def merges_without_event(call: Call) -> list[Finding]:
     from cli.git.repository import Repository
 
     found = findings(Repository(call, call.code)) if call.code else []
-    return [finding for finding in found if finding.code in ("merge-unnamed", "merge-lost")]
+    return [finding for finding in found if finding.code in _PAST_THE_LOG]

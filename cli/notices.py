@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LINES = 3
 WIDTH = 80
 FOLDER = "told"
+_TAKING = frozenset({"task.started", "task.resumed"})
 
 
 class Told(NamedTuple):
@@ -36,7 +37,7 @@ def news(store: Store, name: str, shown: Collection[str] = ()) -> list[str]:
     """What the name was not told yet, and is not `shown` by the answer itself; from now on it counts as told."""
     from projections.folding import checkpoint
     from projections.mail_pages import answers_for, delivered_since, unread_count
-    from projections.notices import behind
+    from projections.notices import behind, lost
 
     try:
         store.views.catch_up(wait=False)
@@ -45,6 +46,7 @@ def news(store: Store, name: str, shown: Collection[str] = ()) -> list[str]:
         lines = [notice.text for notice in behind(connection, name, told.position, store.session, LINES)]
         answers = answers_for(connection, name, told.position, LINES)
         lines += [_answered(row) for row in answers if row["id"] not in shown]
+        lines += [_lost(store, *found) for found in lost(connection, name, told.position, LINES)]
         lines = lines[-LINES:]
         came = [row for row in delivered_since(connection, name, told.position) if row["acked"] is None]
         unread = unread_count(connection, name) if came else told.unread
@@ -72,6 +74,19 @@ def _matters(came: list[dict[str, Any]], unread: int, told: int) -> bool:
 
 def _answered(row: dict[str, Any]) -> str:
     return f"{row['from']} answered {row['message']}: {cut(safe_line(preview(row['text'])), WIDTH)}"
+
+
+def _lost(store: Store, task: str, conflicts: list[str]) -> str:
+    """Histories met, and another clone's came first: what the name did is kept, and there is a way out."""
+    from domain.task import claim_of
+
+    state = store.log.state(f"task/{task}")
+    types = {event.type for event in map(store.log.event, conflicts) if event}
+    claim = claim_of(state) if state else None
+    what = f"what you did to {task} ({', '.join(sorted(types))}) lost to another clone's work"
+    if types & _TAKING:
+        what = f"your claim on {task} lost to another clone's: {f'{claim.holder} holds it' if claim else state.state}"
+    return f"{what}; nothing is gone: `crewlog conflicts {task}`"
 
 
 def _told(store: Store, name: str) -> Told:

@@ -339,7 +339,8 @@ CONFLICT = _object(
         "at": TIME,
         "replica": TEXT,
         "next": _list(TEXT),
-    }
+    },
+    {"branch": TEXT, "commit": MAYBE_TEXT},
 )
 _CAME_IN: dict[str, Schema] = {
     "events": COUNT,

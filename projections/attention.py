@@ -23,7 +23,7 @@ from domain.task import (
 )
 from projections.mail_pages import Row, unacked, unanswered
 from projections.task_rows import WAITING
-from projections.tasks import conflicts
+from projections.tasks import conflicts, losers
 
 # An ack that was asked for this many seconds ago is overdue.
 OVERDUE = 600
@@ -100,7 +100,8 @@ def _of_task(task: Task) -> Item:
 
 def _in_conflict(connection: sqlite3.Connection, name: str) -> Item:
     card = load(connection.execute("SELECT data FROM tasks WHERE id = ?", (name,)).fetchone()[0]).card
-    return Item("conflict", card.updated, name, card.spawner, f"{len(card.conflicts)} events", card.title)
+    who = ", ".join(losers(connection, name))
+    return Item("conflict", card.updated, name, who, f"{len(card.conflicts)} events", card.title)
 
 
 def _question(row: Row) -> Item:

@@ -41,6 +41,7 @@ def _create_notices(database: Database) -> None:
     columns = {"position": int, "name": str, "session": str, "text": str}
     database.table("notices").create(columns, pk=("name", "position"), not_null=set(columns))
     database.table("holders").create({"task": str, "holder": str}, pk="task", not_null={"holder"})
+    database.table("meetings").create({"task": str, "position": int}, pk="task", not_null={"position"})
 
 
 class _Handler:
@@ -50,6 +51,7 @@ class _Handler:
         self._forks = context.forks
         self._holders: dict[str, str | None] = {}
         self._notices: list[tuple[int, str, str, str]] = []
+        self._meetings: dict[str, int] = {}
 
     def held(self) -> int:
         return len(self._holders) + len(self._notices)
@@ -65,6 +67,7 @@ class _Handler:
             event = stored.event
             if event.id in forks:
                 holders[task_id] = UNCERTAIN
+                self._meetings[task_id] = stored.position
                 continue
             if event.type not in _CONCERNED and holders[task_id] != UNCERTAIN:
                 continue  # work on a task that somebody holds, as most events are
@@ -98,7 +101,8 @@ class _Handler:
         self._connection.executemany("DELETE FROM holders WHERE task = ?", gone)
         self._connection.executemany("INSERT OR REPLACE INTO holders VALUES (?, ?)", held)
         self._connection.executemany("INSERT OR REPLACE INTO notices VALUES (?, ?, ?, ?)", self._notices)
-        self._holders, self._notices = {}, []
+        self._connection.executemany("INSERT OR REPLACE INTO meetings VALUES (?, ?)", self._meetings.items())
+        self._holders, self._notices, self._meetings = {}, [], {}
 
 
 def _holder_after(event: Event, holder: str | None) -> str | None:
@@ -142,7 +146,10 @@ def _reason(event: Event) -> str:
 
 
 VIEW = View(
-    "notices", (Table("notices", "name, position"), Table("holders", "task")), (_create_notices,), _Handler
+    "notices",
+    (Table("notices", "name, position"), Table("holders", "task"), Table("meetings", "task")),
+    (_create_notices,),
+    _Handler,
 )
 
 # --- queries -----------------------------------------------------------------------------------------------------
@@ -158,3 +165,19 @@ def behind(
     )
     rows: list[Any] = connection.execute(statement, (name, position, session, limit)).fetchall()
     return [Notice(*row) for row in reversed(rows)]
+
+
+def lost(connection: sqlite3.Connection, name: str, position: int, limit: int) -> list[tuple[str, list[str]]]:
+    """The tasks whose histories last met behind a position, with the events of the name that are in conflict.
+
+    In the order of the meetings. What was settled meanwhile is no news.
+    """
+    statement = (
+        "SELECT meetings.position, conflicts.task, conflicts.event FROM conflicts INDEXED BY conflicts_by_sender"
+        " CROSS JOIN meetings ON meetings.task = conflicts.task"
+        " WHERE conflicts.sender = ? AND meetings.position > ?"
+    )
+    found: dict[tuple[int, str], list[str]] = {}
+    for met, task_id, event_id in connection.execute(statement, (name, position)):
+        found.setdefault((met, task_id), []).append(event_id)
+    return [(task_id, found[met, task_id]) for met, task_id in sorted(found)[-limit:]]

@@ -97,7 +97,8 @@ def _create_around_tasks(database: Database) -> None:
         {"facet": str, "value": str, "state": str, "n": int}, pk=("facet", "value", "state"), not_null={"n"}
     )
     conflicts = database.table("conflicts")
-    conflicts.create({"task": str, "event": str}, pk=("task", "event"))
+    conflicts.create({"task": str, "event": str, "sender": str}, pk=("task", "event"), not_null={"sender"})
+    conflicts.create_index(["sender", "task"], "conflicts_by_sender")
     unfolded = database.table("unfolded")  # streams whose events make no task yet
     unfolded.create({"task": str, "heads": str}, pk="task", not_null={"heads"})
     database.table("skipped").create(
@@ -292,7 +293,11 @@ class _Handler:
             gone += before - now
             new += now - before
         self._many("DELETE FROM conflicts WHERE task = ? AND event = ?", gone)
-        self._many("INSERT INTO conflicts VALUES (?, ?)", sorted(new))
+        self._many("INSERT INTO conflicts VALUES (?, ?, ?)", [(*row, self._sender(row[1])) for row in sorted(new)])
+
+    def _sender(self, event_id: str) -> str:
+        event = self._log.event(event_id)
+        return event.sender if event else ""
 
     def _write_counts(self, changed: list[_Held]) -> None:
         change: Counter[Facet] = Counter()

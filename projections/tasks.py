@@ -277,6 +277,12 @@ def conflicts(
     return found, max(0, len(rows) - limit)
 
 
+def losers(connection: sqlite3.Connection, task_id: str) -> list[str]:
+    """Whose events on a task nobody has settled."""
+    statement = "SELECT DISTINCT sender FROM conflicts WHERE task = ? ORDER BY sender"
+    return [row[0] for row in connection.execute(statement, (task_id,))]
+
+
 def conflict_counts(connection: sqlite3.Connection, tasks: Sequence[str]) -> dict[str, int]:
     """How many events of each of these tasks nobody has settled; only those that have any."""
     statement = "SELECT task, count(*) FROM json_each(?) wanted CROSS JOIN conflicts ON task = wanted.value GROUP BY task"

@@ -37,8 +37,9 @@ def conflicts(call: Call, task: TaskArg = None, limit: LimitOption = 50) -> None
         for event_id in event_ids:
             event = call.store.log.event(event_id)
             if event:
-                rows.append(_row(state, event))
+                rows.append({**_row(state, event), **_code(call, event)})
                 lines.append(f"  {event_line(event)}")
+                lines += _code_lines(rows[-1])
         lines += [f"  next: {line}" for line in _way_out(task_id)]
     remarks = [] if rows else ["no conflicts"]
     call.answer(Answer({"conflicts": rows, "more": more}, lines, [row["event"] for row in rows], remarks))
@@ -63,6 +64,24 @@ def _row(state: Task, event: Event) -> dict[str, Any]:
         "replica": event.replica,
         "next": _way_out(state.card.id),
     }
+
+
+def _code(call: Call, event: Event) -> dict[str, Any]:
+    """Branch and commit of the work that lost, for an event that names a branch."""
+    if call.code is None:
+        return {}
+    from cli.git.losing import lost_work
+    from cli.git.repository import Repository
+
+    lost = lost_work(Repository(call, call.code).git, event)
+    return {"branch": lost.branch, "commit": lost.commit or None} if lost else {}
+
+
+def _code_lines(row: dict[str, Any]) -> list[str]:
+    if "branch" not in row:
+        return []
+    where = f"at {row['commit'][:12]}" if row["commit"] else f"not here: `crewlog sync` where {row['from']} works"
+    return [f"    branch {row['branch']} {where}"]
 
 
 def _way_out(task_id: str) -> list[str]:

@@ -30,7 +30,8 @@ def sync(
 ) -> None:
     """Seal and commit what is new here, take in what other clones wrote, push: branch `crewlog` of the remote.
 
-    The branches of tasks under review go along. Two clones that push at once both succeed.
+    The branches of tasks under review go along, and those whose work lost to another clone's. Two clones that push at once
+    both succeed.
     """
     from cli.git.sharing import Sharing
 
@@ -44,7 +45,7 @@ def sync(
     sharing.commit()
     imported, settled, sent = _exchange(call, sharing)
     sharing.fetch_branches()
-    branches = sharing.under_review()
+    branches = sharing.outgoing_branches()
     refused = sharing.push_branches(branches)
     more: dict[str, Any] = {
         "remote": remote,
@@ -109,7 +110,7 @@ def _would(call: Call, sharing: Sharing) -> Answer:
         for file in source.files():
             if file.span:
                 incoming += max(0, file.span.last - max(ends.get(file.span.replica, 0), file.span.first - 1))
-    branches = sharing.under_review()
+    branches = sharing.outgoing_branches()
     data = {
         "remote": sharing.remote,
         "pushed": False,

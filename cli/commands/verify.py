@@ -67,6 +67,12 @@ def verify(
     }
     lines = [finding_line(finding) for finding in found]
     lines += [f"{looked.events:,} events of {len(looked.ends)} clones, state {state[:12]}"]
-    lines += [] if damaged else ["all is as the log says"]
+    lines += [] if damaged else [_verdict(len(found))]
     ids = [finding.id or finding.code for finding in found]
     call.answer(Answer(data, lines, ids, exit=Exit.CORRUPT if damaged else Exit.DONE))
+
+
+def _verdict(remarks: int) -> str:
+    if not remarks:
+        return "all is as the log says"
+    return f"no corruption; {remarks} remark{'' if remarks == 1 else 's'}"

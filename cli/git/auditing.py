@@ -11,6 +11,7 @@ from domain.task import BY_EVENT
 from export.findings import Finding
 
 CHUNK = 1_000
+FETCHED = "refs/remotes/*/"  # what another clone pushed
 
 
 class Named(NamedTuple):
@@ -134,7 +135,7 @@ def _astray(found: Repository, names: Names, here: set[str]) -> list[Finding]:
         if named.role == "merge":
             message = f"merge commit {commit} of {task} is not in {named.base}"
             rows.append(_finding(found, "merge-lost", message, named.event, "Look who moved that branch."))
-        elif not is_in(named.commit, HEADS + named.branch, KEPT + task):
+        elif not is_in(named.commit, HEADS + named.branch, FETCHED + named.branch, KEPT + task):
             message = f"commit {commit} of {task} is neither in {named.base or 'its base'} nor on its branch"
             rows.append(_finding(found, "commit-astray", message, named.event))
     return rows

@@ -11,6 +11,7 @@ import os
 from functools import cached_property
 
 from cli.files import make_private
+from cli.git.losing import branches
 from cli.git.storing import BRANCH, WHO, commit
 from cli.place import find_git
 from cli.store import Store
@@ -18,11 +19,13 @@ from domain.refusals import Refusal
 from domain.task import APPROVED, IN_REVIEW, claim_of, load, submission_of
 from export.git import Git
 from export.segments import LOG, is_whole, span
+from projections.tasks import conflicts
 
 FETCHED = "refs/remotes/origin/crewlog"
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 SETTINGS = ("config.toml", "signers")
 TRIES = 8
+CONFLICTS = 10_000  # so many are looked through for branches
 
 
 class Sharing:
@@ -180,11 +183,22 @@ class Sharing:
                 found.append(branch)
         return found
 
+    def in_conflict(self) -> list[str]:
+        """The branches here of claims and submissions that lost to another clone's and that nobody has settled."""
+        unsettled, _ = conflicts(self.crew.views.connection, None, CONFLICTS)
+        events = (self.crew.log.event(event_id) for found in unsettled.values() for event_id in found)
+        return [branch for branch in branches(events) if self._tip(branch)]
+
+    def outgoing_branches(self) -> list[str]:
+        """The branches here that others need: to review them, or to save what of them is worth it."""
+        return list(dict.fromkeys((*self.under_review(), *self.in_conflict())))
+
     def _is_at(self, branch: str, commit_id: str) -> bool:
-        done = self.code.run(
-            "show-ref", "--verify", "--hash", "--", f"refs/heads/{branch}", codes=(0, 1, 128)
-        )
-        return done.code == 0 and done.line == commit_id
+        return self._tip(branch) == commit_id
+
+    def _tip(self, branch: str) -> str:
+        line = ("show-ref", "--verify", "--hash", "--", f"refs/heads/{branch}")
+        return self.code.run(*line, codes=(0, 1, 128)).line
 
     def push_branches(self, branches: list[str]) -> list[str]:
         """Push these branches of the code; those that the remote refused, with its words."""

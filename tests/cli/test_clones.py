@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.clones import bare, clone, segments
 from tests.cli.conftest import Crew, why
-from tests.cli.repositories import git
+from tests.cli.repositories import commit, git
 
 
 @pytest.fixture
@@ -69,6 +69,44 @@ def test_two_that_started_one_task_offline_have_one_winner_and_the_other_is_told
         assert "half of it" in crew.run("log", "one").out
     late = bob.refused(f"done one --as bob --claim {second} --no-commit")
     assert why(late) == ("stale-claim", 5)
+
+
+def test_who_lost_a_task_to_another_clone_is_told_once_with_the_next_command(
+    pair: tuple[Crew, Crew],
+) -> None:
+    ada, bob = pair
+    task = ada.do("show one")["task"]["id"]
+    start(ada, "one", "ada")
+    start(bob, "one", "bob")
+    ada.do("sync")
+    told = [bob.do("sync")["notices"]]  # in his own clone with the very command that brings the news
+    ada.do("sync")
+    told.append(ada.do("list --as bob")["notices"])
+
+    sentence = (
+        f"your claim on {task} lost to another clone's: ada holds it; nothing is gone: `crewlog conflicts {task}`"
+    )
+    assert told == [[sentence], [sentence]]
+    for crew in pair:
+        assert "notices" not in crew.do("list --as bob")
+        assert "notices" not in crew.do("list --as ada")
+        (waiting,) = crew.do("status --as bob")["attention"]
+        assert (waiting["kind"], waiting["who"]) == ("conflict", "bob")
+        assert waiting["command"] == f"crewlog conflicts {task} --as bob"
+        assert "another clone's work came before that of bob" in crew.run("status", "--as", "bob").out
+
+
+def test_what_was_settled_before_anyone_looked_is_no_news_for_who_lost(pair: tuple[Crew, Crew]) -> None:
+    ada, bob = pair
+    start(ada, "one", "ada")
+    start(bob, "one", "bob")
+    for crew in (ada, bob, ada):
+        crew.do("sync")
+    ada.do("resolve one --note 'bob takes two' --as zoe")
+    ada.do("sync")
+    bob.do("sync")
+
+    assert "notices" not in bob.do("list --as bob")
 
 
 def test_what_two_clones_did_at_once_is_no_last_event_to_undo(pair: tuple[Crew, Crew]) -> None:
@@ -215,6 +253,50 @@ def test_the_branch_of_a_task_under_review_goes_along(pair: tuple[Crew, Crew]) -
 
     there = git(bob.folder, "rev-parse", f"refs/remotes/origin/{answer['branch']}")
     assert there == git(work, "rev-parse", "HEAD")
+
+
+def worked(crew: Crew, name: str) -> tuple[str, str, Path]:
+    """Work on task one; its branch, the commit, and the claim with its folder."""
+    answer = crew.do(f"start one --as {name}")
+    work = Path(answer["dir"])
+    return answer["branch"], commit(work, f"{name}.txt"), work
+
+
+@pytest.mark.parametrize("handed_in", [True, False])
+def test_the_branch_of_work_that_lost_leaves_its_clone_and_is_named_everywhere(
+    handed_in: bool, pair: tuple[Crew, Crew]
+) -> None:
+    ada, bob = pair
+    _, _, first = worked(ada, "ada")
+    branch, there, second = worked(bob, "bob")
+    ada.do("done --as ada", cwd=first)
+    if handed_in:
+        bob.do("done --as bob", cwd=second)
+    ada.do("sync")
+
+    assert branch in bob.do("sync")["branches"]
+    ada.do("sync")
+
+    for crew in pair:
+        rows = crew.do("conflicts")["conflicts"]
+        assert {(row["branch"], row["commit"]) for row in rows} == {(branch, there)}
+        assert f"branch {branch} at {there[:12]}" in crew.run("conflicts").out
+        found = crew.run("--json", "verify", "--git").json["findings"]
+        assert [finding["code"] for finding in found] == []
+
+
+def test_a_branch_that_lost_and_has_not_come_yet_is_said_to_be_missing(pair: tuple[Crew, Crew]) -> None:
+    ada, bob = pair
+    worked(ada, "ada")
+    branch, _, _ = worked(bob, "bob")
+    ada.do("sync")
+    bob.do("export")
+    ada.do("import ../bob/.crewlog")
+
+    (row,) = ada.do("conflicts")["conflicts"]
+
+    assert (row["branch"], row["commit"]) == (branch, None)
+    assert f"branch {branch} not here: `crewlog sync` where bob works" in ada.run("conflicts").out
 
 
 def test_without_a_repository_or_a_remote_sync_says_what_is_missing(tmp_path: Path, crew: Crew) -> None:

@@ -10,7 +10,7 @@ import pytest
 from domain.commands import Approve, Start, Submit
 from domain.log import Log
 from domain.task import STATES
-from projections import agents, attention, folding, graph, tasks
+from projections import agents, attention, folding, graph, notices, tasks
 from projections.database import connect_memory
 from projections.tasks import TaskFilter
 from projections.views import Views
@@ -54,6 +54,7 @@ QUERIES: dict[str, Query] = {
     "resolve a prefix": lambda c: tasks.resolve(c, _some(c)[:9]),
     "resolve a slug": lambda c: tasks.resolve(c, "only-one"),
     "an agent": lambda c: agents.one(c, "ada"),
+    "who lost to another clone": lambda c: notices.lost(c, "ada", 0, 3),
     "checkpoint": folding.checkpoint,
 }
 

@@ -96,6 +96,7 @@ def test_a_merge_that_no_event_names_is_listed_and_no_damage(team: Team) -> None
 
     assert found["code"] == "merge-unnamed"
     assert team.tip()[:12] in found["message"]
+    assert team.run("verify", "--git").out.endswith("\nno corruption; 1 remark\n")
 
 
 def test_pulling_as_the_hint_says_is_no_damage(team: Team) -> None:
@@ -128,6 +129,8 @@ def test_unapproved_work_in_the_base_is_found_until_it_is_approved(team: Team) -
 
     assert found["code"] == "unapproved-in-base"
     assert work.task in found["message"]
+    audited = team.run("--json", "audit")
+    assert (audited.code, [row["code"] for row in audited.json["findings"]]) == (7, ["unapproved-in-base"])
     team.do(f"approve {work.task} --as zoe")
     assert findings(team) == []
 
