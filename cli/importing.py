@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from cli.call import Call
@@ -10,12 +11,13 @@ from cli.text import safe, safe_line
 from domain.refusals import Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from export.findings import Finding
     from export.importing import Imported
 
 SHOWN = 20
+OF_EACH = 3
 # What leaves something out, or shows that two stores wrote under one id; a gap is told, and all was taken in.
 DAMAGE = frozenset({"bad-line", "bad-blob", "cut-segment", "fork"})
 
@@ -27,7 +29,7 @@ def answer(call: Call, imported: Imported, **more: Any) -> Answer:
 
     part_ways(call.store, imported)
     remarks = call.store.after_write() if imported.events else []
-    remarks += finding_lines(imported.findings)
+    remarks += finding_lines(imported.findings, full=call.options.full)
     damaged = any(finding.code in DAMAGE for finding in imported.findings)
     return Answer(
         {**as_dict(imported), **more}, lines(imported), (), remarks, Exit.CORRUPT if damaged else Exit.DONE
@@ -47,12 +49,27 @@ def lines(imported: Imported) -> list[str]:
     return found
 
 
-def finding_lines(findings: Sequence[Finding], limit: int = SHOWN) -> list[str]:
-    """What was wrong, for people: code, place, sentence."""
-    found = [finding_line(finding) for finding in findings[:limit]]
-    if len(findings) > limit:
-        found.append(f"… and {len(findings) - limit:,} more findings; --json lists them")
-    return found
+def finding_lines(findings: Sequence[Finding], *, full: bool) -> list[str]:
+    """What was wrong, for people: code, place, sentence. Not `full`: the first of each kind."""
+    return first_of_each(findings, finding_line, Counter(found.code for found in findings), full=full)
+
+
+def first_of_each(
+    findings: Sequence[Finding], line: Callable[[Finding], str], told: Mapping[str, int], *, full: bool
+) -> list[str]:
+    """A line for each finding, or for the first of each kind, and how many more there are; `told` counts by code.
+
+    One kind that comes ten thousand times must not hide another that came once.
+    """
+    shown: Counter[str] = Counter()
+    lines: list[str] = []
+    for finding in findings:
+        if full or shown[finding.code] < OF_EACH:
+            shown[finding.code] += 1
+            lines.append(line(finding))
+    where = "" if full else " (--full)"
+    more = {code: number - shown[code] for code, number in told.items()}
+    return lines + [f"… and {number:,} more: {code}{where}" for code, number in more.items() if number]
 
 
 def finding_line(finding: Finding) -> str:

@@ -36,7 +36,7 @@ def audit(call: Call) -> None:
     }
     lines = [f"{row['replica']}: whole up to {row['seq']:,}; later cannot be known" for row in replicas]
     lines += _table(rows)
-    remarks = finding_lines(found)
+    remarks = finding_lines(found, full=call.options.full)
     code = Exit.CORRUPT if damaged else Exit.DONE
     call.answer(Answer(data, lines, [row["task"] for row in rows], remarks, code))
 

@@ -68,5 +68,5 @@ def _verify(call: Call) -> None:
     found = verify_blobs(log, call.store.folder, referred_blobs(log))
     number = len(log.blobs())
     data = {"blobs": number, "findings": [finding.as_dict() for finding in found]}
-    lines = [*finding_lines(found), f"{number:,} blobs, {len(found)} findings"]
+    lines = [*finding_lines(found, full=call.options.full), f"{number:,} blobs, {len(found)} findings"]
     call.answer(Answer(data, lines, [item.id for item in found], exit=Exit.CORRUPT if found else Exit.DONE))

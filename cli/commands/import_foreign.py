@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cli.call import Call
+from cli.importing import first_of_each
 from cli.output import Answer
 from cli.progress import progress
 from domain.refusals import Exit, Refusal
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from export.findings import Finding
     from export.foreign.importer import Importer, Report
 
-SHOWN = 50
 _COUNTS = (
     "issues",
     "imported",
@@ -48,7 +48,8 @@ def import_foreign(call: Call, tool: str, path: str, *, dry_run: bool) -> None:
     with staging(tool, files) as source:
         importer = Importer(call.store.log, source, actor, known, allow_secret=call.options.allow_secret)
         _run(call, importer, dry_run=dry_run)
-    call.answer(_answer(importer.report, {"from": tool, "path": files[0].name, "dry_run": dry_run}))
+    about = {"from": tool, "path": files[0].name, "dry_run": dry_run}
+    call.answer(_answer(importer.report, about, full=call.options.full))
 
 
 def _run(call: Call, importer: Importer, *, dry_run: bool) -> None:
@@ -61,7 +62,7 @@ def _run(call: Call, importer: Importer, *, dry_run: bool) -> None:
             importer.write(step, call.store.after_write)
 
 
-def _answer(report: Report, about: dict[str, Any]) -> Answer:
+def _answer(report: Report, about: dict[str, Any], *, full: bool) -> Answer:
     counts = {name: report.counts[name] for name in _COUNTS}
     findings = [finding.as_dict() for finding in report.findings]
     data = {
@@ -69,7 +70,7 @@ def _answer(report: Report, about: dict[str, Any]) -> Answer:
         **counts,
         "left_out": report.left_out,
         "findings": findings,
-        "more": report.told - len(findings),
+        "more": report.told.total() - len(findings),
     }
     would = "would be " if about["dry_run"] else ""
     said = {name: f"{number:,}" for name, number in counts.items()}
@@ -81,9 +82,7 @@ def _answer(report: Report, about: dict[str, Any]) -> Answer:
     ]
     if report.left_out:
         lines.append(f"left out: {report.left_out:,}; file, line and byte of each are on stderr")
-    remarks = [_line(finding) for finding in report.findings[:SHOWN]]
-    if report.told > SHOWN:
-        remarks.append(f"… {report.told - SHOWN:,} more remarks; --json lists {len(findings):,} of them")
+    remarks = first_of_each(report.findings, _line, report.told, full=full)
     return Answer(data, lines, report.tasks, remarks, Exit.REFUSED if report.left_out else Exit.DONE)
 
 

@@ -143,7 +143,7 @@ def _adopt(store: Store) -> int:
     except Refusal as refusal:
         store.warnings.append(f"what other clones wrote is not here yet: {refusal.message}; {refusal.hint}")
         return 0
-    store.warnings += finding_lines(imported.findings)
+    store.warnings += finding_lines(imported.findings, full=False)
     return imported.events
 
 

@@ -59,7 +59,7 @@ class Report:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.tasks: list[str] = []
-        self.told = 0
+        self.told: Counter[str] = Counter()  # code → how many, also of those that are not kept
         self.left_out = 0
         self._left_out: list[Finding] = []
         self._remarks: list[Finding] = []
@@ -71,14 +71,14 @@ class Report:
 
     def leave_out(self, finding: Finding) -> None:
         """Tell of something that cannot be taken in."""
-        self.told += 1
+        self.told[finding.code] += 1
         self.left_out += 1
         if len(self._left_out) < FINDING_LIMIT:
             self._left_out.append(finding)
 
     def tell(self, finding: Finding) -> None:
         """Tell of something that a reader should know."""
-        self.told += 1
+        self.told[finding.code] += 1
         if len(self._remarks) < FINDING_LIMIT:
             self._remarks.append(finding)
 

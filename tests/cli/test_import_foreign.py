@@ -162,6 +162,20 @@ def test_a_bad_line_is_named_with_file_line_and_byte_and_the_rest_goes_on(crew: 
     assert len(crew.do("list")["tasks"]) == 2
 
 
+def test_of_many_remarks_the_first_of_each_kind_are_printed_and_the_rest_on_demand(crew: Crew) -> None:
+    beads(crew, bead(1), *["<<<<<<< HEAD"] * 8, bead(2, dependencies=[needs(2, 2)]))
+    line = ("import", "--from", "beads", ".beads", "--as", "zoe")
+
+    told = crew.run(*line, "--dry-run").err.splitlines()
+
+    (other,) = (remark for remark in told if "not JSON" not in remark and "more:" not in remark)
+    assert "bd-2" in other  # not hidden by what comes before it
+    assert sum("not JSON" in remark for remark in told) == 3
+    assert told[-1] == "… and 5 more: bad-line (--full)"
+    everything = crew.run(*line, "--full").err
+    assert (everything.count("not JSON"), "more:" in everything) == (8, False)
+
+
 def test_a_dry_run_says_the_same_and_writes_nothing(crew: Crew) -> None:
     beads(crew, bead(1), bead(2))
     before = crew.do("export")["events"]
