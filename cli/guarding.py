@@ -13,10 +13,11 @@ from cli.replica import database_place, new_replica, read_replica, remember_plac
 from domain.refusals import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from cli.replica import Replica
     from cli.store import Store
     from domain.log import Log
-    from export.importing import Imported
 
 
 def secure(store: Store, log: Log) -> None:
@@ -45,10 +46,10 @@ def _go_on(store: Store, log: Log, why: str) -> None:
     store.warnings.append(f"{why}: this store goes on as {drawn.id}")
 
 
-def part_ways(store: Store, imported: Imported) -> None:
-    """Go on under a new id where an import shows that another store wrote under this one's."""
+def part_ways(store: Store, forked: Collection[str]) -> None:
+    """Go on under a new id where this store's is among those that another store wrote under too."""
     log = store.log
-    if any(finding.code == "fork" and finding.path == log.replica for finding in imported.findings):
+    if log.replica in forked:
         with log.turn():
             _go_on(store, log, "another store wrote under its id")
 

@@ -27,7 +27,7 @@ def answer(call: Call, imported: Imported, **more: Any) -> Answer:
     from cli.guarding import part_ways
     from export.importing import as_dict
 
-    part_ways(call.store, imported)
+    part_ways(call.store, {found.path for found in imported.findings if found.code == "fork"})
     remarks = call.store.after_write() if imported.events else []
     remarks += finding_lines(imported.findings, full=call.options.full)
     damaged = any(finding.code in DAMAGE for finding in imported.findings)

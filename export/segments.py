@@ -1,7 +1,8 @@
 """Sealed segments: this clone's own events in files that nobody ever edits, so that git never has to merge a line.
 
 `log/<replica>/<first>-<last>.jsonl`, numbered by `seq`. What is new is sealed into a file of its own. Large payloads
-lie beside them, as `blobs/<aa>/<sha256>`. Whoever holds these files holds everything that the clones have said.
+lie beside them, as `blobs/<aa>/<sha256>`. Whoever holds these files holds everything that the clones have said. Where two
+stores wrote under one id, a file of the one that made way has the beginning of its last event's id in its name.
 """
 
 from __future__ import annotations
@@ -28,23 +29,28 @@ CHUNK = 1_000
 # A file of about 8 MB; what is more goes into the next one.
 SEGMENT_EVENTS = 20_000
 REWRITE = "`crewlog export --rebuild` writes this clone's own segments and the blobs again from the log."
-_NAME = re.compile(r"([0-9]{10})-([0-9]{10})\.jsonl")
+_NAME = re.compile(r"([0-9]{10})-([0-9]{10})(?:\.([0-9a-f]{8}))?\.jsonl")
 _BLOB = re.compile(rb'"blob":\{"media_type":"[^"]*","sha256":"([0-9a-f]{64})"')
 
 Progress = Callable[[int, int], None]
 
 
 class Span(NamedTuple):
-    """Which part of a replica's chain a segment holds: from `first` to `last`, by `seq`."""
+    """Which part of a replica's chain a segment holds: from `first` to `last`, by `seq`.
+
+    `aside`: the beginning of the last event's id, for a segment whose name another store's has.
+    """
 
     replica: str
     first: int
     last: int
+    aside: str = ""
 
     @property
     def path(self) -> str:
         """Where it lies, from the store's folder."""
-        return f"{LOG}/{self.replica}/{self.first:010}-{self.last:010}.jsonl"
+        aside = f".{self.aside}" if self.aside else ""
+        return f"{LOG}/{self.replica}/{self.first:010}-{self.last:010}{aside}.jsonl"
 
 
 class Sealed(NamedTuple):
@@ -63,17 +69,17 @@ def span(path: str) -> Span | None:
     if not found or not is_name(replica) or before.rpartition("/")[2] != LOG:
         return None
     first, last = int(found[1]), int(found[2])
-    return Span(replica, first, last) if 0 < first <= last else None
+    return Span(replica, first, last, found[3] or "") if 0 < first <= last else None
 
 
 def sealed_spans(folder: str, replica: str) -> list[Span]:
-    """The segments of a replica in a store's folder, in order."""
+    """The segments of a replica in a store's folder, in order; without those that were set aside."""
     try:
         names = os.listdir(os.path.join(folder, LOG, replica))
     except FileNotFoundError:
         return []
     found = (span(f"{LOG}/{replica}/{name}") for name in names)
-    return sorted(item for item in found if item)
+    return sorted(item for item in found if item and not item.aside)
 
 
 def blob_path(digest: str) -> str:
@@ -101,6 +107,17 @@ def is_whole(data: bytes, item: Span) -> bool:
             return False
         last = found.id
     return True
+
+
+class _End(NamedTuple):
+    """The last event that is sealed: its number, its id, and its position in the log."""
+
+    seq: int
+    id: str
+    position: int
+
+
+_NOTHING = _End(0, "", 0)
 
 
 class Segments:
@@ -136,8 +153,25 @@ class Segments:
             self._write_blobs(mend=True)
             return [path for replica in self.replicas for path in self._mend(replica)]
 
+    def set_aside(self, path: str, theirs: bytes) -> str:
+        """Make way for another store's segment of the same name; the path at which this one's goes on.
+
+        Written before it is written over: stopped anywhere, this store's events are in a file.
+        """
+        sealed = span(path)
+        if sealed is None:
+            raise ValueError(path)
+        with queue.turn(os.path.join(self._folder, "segments.lock")):
+            mine = self._read(path)
+            end = stated_id(mine.rstrip(b"\n").rpartition(b"\n")[2])
+            aside = sealed._replace(aside=end[:8]).path
+            if mine != theirs:
+                self._put(aside, mine)
+                self._put(path, theirs, replace=True)
+            return aside
+
     def _mend(self, replica: str) -> Iterator[str]:
-        chain = self._behind(replica, 0, 0, None)
+        chain = self._behind(replica, _NOTHING, None)
         last = 0
         for item in sealed_spans(self._folder, replica):
             if item.first <= last:
@@ -175,42 +209,40 @@ class Segments:
     def _unsealed(self, replica: str, progress: Progress | None) -> Iterator[Event]:
         """The events of a replica behind its last segment, in the order of its chain; up to a gap."""
         spans = sealed_spans(self._folder, replica)
-        if spans and spans[-1].last == self._log.chains().get(replica, (0, ""))[0]:
-            self._position(spans[-1])  # nothing is new; that it belongs to this log is looked at all the same
-            return
-        last, position = (spans[-1].last, self._position(spans[-1])) if spans else (0, 0)
-        yield from self._behind(replica, last, position, progress)
+        last = self._end(spans[-1]) if spans else _NOTHING
+        if last.seq == self._log.chains().get(replica, (0, ""))[0]:
+            return  # nothing is new; that the last segment belongs to this log was looked at all the same
+        yield from self._behind(replica, last, progress)
 
-    def _behind(self, replica: str, last: int, position: int, progress: Progress | None) -> Iterator[Event]:
-        """The events of a replica behind the one with number `last`, which stands at `position`; up to a gap."""
-        next_seq = last + 1
+    def _behind(self, replica: str, last: _End, progress: Progress | None) -> Iterator[Event]:
+        """The events of a replica that continue the one at the end, up to a gap; not those of another store under its id."""
+        seq, before, position = last
         end = self._log.position()
-        later: dict[int, Event] = {}
+        later: dict[tuple[int, str], Event] = {}
         while rows := self._log.read(position, CHUNK):
             position = rows[-1].position
             for row in rows:
-                if row.event.replica == replica and row.event.seq >= next_seq:
-                    later.setdefault(
-                        row.event.seq, row.event
-                    )  # of two with one number the one that was here first
-            while next_seq in later:
-                yield later.pop(next_seq)
-                next_seq += 1
+                if row.event.replica == replica and row.event.seq > seq:  # of two the one that was here first
+                    later.setdefault((row.event.seq, row.event.prev), row.event)
+            while found := later.pop((seq + 1, before), None):
+                yield found
+                seq, before = found.seq, found.id
             if progress:
                 progress(position, end)
 
-    def _position(self, last: Span) -> int:
-        """Where in the log the last event of a segment stands: what was sealed lies before it."""
+    def _end(self, last: Span) -> _End:
+        """The last event of a segment, and where in the log it stands: what was sealed lies before it."""
         path = os.path.join(self._folder, last.path)
         with _open(path) as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - LINE_LIMIT - 2))
             line = file.read().rstrip(b"\n").rpartition(b"\n")[2]
-        position = self._log.position_of(stated_id(line))
+        event_id = stated_id(line)
+        position = self._log.position_of(event_id)
         if not position:
             hint = f"`crewlog import` takes in what is whole; {REWRITE}"
             message = f"the last line of {path} is no event of this log"
             raise Refusal("corrupt", message, hint, path=path)
-        return position
+        return _End(last.last, event_id, position)
 
     def _write(self, replica: str, events: Sequence[Event]) -> str:
         path = Span(replica, events[0].seq, events[-1].seq).path

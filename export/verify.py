@@ -219,7 +219,11 @@ class _Look:
         self._report_holes()
         for replica, (seq, event_id) in self._log.chains().items():
             end = self.ends.get(replica, End(0, ""))
-            if (end.seq, end.id) != (seq, event_id) and not self._holes.get(replica):
+            if (
+                (end.seq, end.id) != (seq, event_id)
+                and not self._holes.get(replica)
+                and not self._is_other_end(replica, seq, event_id)
+            ):
                 message = f"{replica} should end with {seq} ({event_id[:12]}), and ends with {end.seq}"
                 self.found.say("chain-end", message, path=replica, hint=_KEEP, of=event_id)
         heads = {stream: heads for stream, (_, heads) in self._streams.items()}
@@ -251,6 +255,11 @@ class _Look:
         surplus = keys.surplus()
         if surplus > self._unread:
             self.found.say("keys-wrong", f"{surplus} keys stand for no event that bears them", hint=_KEEP)
+
+    def _is_other_end(self, replica: str, seq: int, event_id: str) -> bool:
+        """True if the chain forked, and the end that is kept is that of the other branch."""
+        found = self._log.event(event_id) if seq == self.ends.get(replica, _NO_CHAIN).seq else None
+        return found is not None and (found.replica, found.seq) == (replica, seq)
 
     def _report_holes(self) -> None:
         for replica, holes in self._holes.items():

@@ -293,7 +293,9 @@ class _Handler:
             gone += before - now
             new += now - before
         self._many("DELETE FROM conflicts WHERE task = ? AND event = ?", gone)
-        self._many("INSERT INTO conflicts VALUES (?, ?, ?)", [(*row, self._sender(row[1])) for row in sorted(new)])
+        self._many(
+            "INSERT INTO conflicts VALUES (?, ?, ?)", [(*row, self._sender(row[1])) for row in sorted(new)]
+        )
 
     def _sender(self, event_id: str) -> str:
         event = self._log.event(event_id)

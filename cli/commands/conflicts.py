@@ -80,7 +80,9 @@ def _code(call: Call, event: Event) -> dict[str, Any]:
 def _code_lines(row: dict[str, Any]) -> list[str]:
     if "branch" not in row:
         return []
-    where = f"at {row['commit'][:12]}" if row["commit"] else f"not here: `crewlog sync` where {row['from']} works"
+    where = (
+        f"at {row['commit'][:12]}" if row["commit"] else f"not here: `crewlog sync` where {row['from']} works"
+    )
     return [f"    branch {row['branch']} {where}"]
 
 

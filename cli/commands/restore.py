@@ -72,7 +72,10 @@ def _anew(call: Call, path: str, folder: str) -> None:
     store.log.settle()
     store.views.rebuild()  # those that are there are of the lost database
     imported = store.recovered
-    remarks = [*finding_lines(imported.findings if imported else (), full=call.options.full), *store.after_write()]
+    remarks = [
+        *finding_lines(imported.findings if imported else (), full=call.options.full),
+        *store.after_write(),
+    ]
     counts = as_dict(imported) if imported else _NOTHING
     data = {**counts, "store": folder, "replica": store.log.replica, "restored": True}
     lines = [f"restored {folder}, which goes on as {store.log.replica}"]

@@ -14,6 +14,8 @@ from cli.progress import progress
 from domain.refusals import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cli.git.sharing import Sharing
     from export.importing import Imported
 
@@ -68,6 +70,8 @@ def _exchange(call: Call, sharing: Sharing) -> tuple[Imported, list[str], int]:
     imported: Imported | None = None
     for _ in range(TRIES):
         if sharing.fetch():
+            for found in _part(call, sharing, settled):
+                imported = found if imported is None else _joined(imported, found)
             settled += sharing.merge()
         found = _take_in(call)
         imported = found if imported is None else _joined(imported, found)
@@ -76,6 +80,24 @@ def _exchange(call: Call, sharing: Sharing) -> tuple[Imported, list[str], int]:
             return imported, settled, sent
     message = f"{TRIES} times another clone pushed first"
     raise Refusal("git-busy", message, "All that came was taken in; run it again.")
+
+
+def _part(call: Call, sharing: Sharing, settled: list[str]) -> Iterator[Imported]:
+    """Take in what another store wrote under this one's id, and make way for its files, before git meets them.
+
+    In this order, so that whoever is stopped between two steps does the rest with the next sync.
+    """
+    from cli.git.sharing import FETCHED
+    from cli.guarding import part_ways
+    from export.importing import import_from
+    from export.sources import Ref
+
+    paths = sharing.parted()
+    if paths:
+        part_ways(call.store, {path.split("/")[1] for path in paths})
+        found = import_from(call.store.log, Ref(sharing.store, FETCHED))
+        settled += sharing.make_way(paths)
+        yield found
 
 
 def _take_in(call: Call) -> Imported:
@@ -88,11 +110,13 @@ def _take_in(call: Call) -> Imported:
 
 def _joined(one: Imported, other: Imported) -> Imported:
     conflicts = {item.event: item for item in (*one.conflicts, *other.conflicts)}
+    findings = {(item.code, item.id or item.path): item for item in (*one.findings, *other.findings)}
     return other._replace(
         events=one.events + other.events,
         streams=max(one.streams, other.streams),
         blobs=one.blobs + other.blobs,
         conflicts=tuple(conflicts.values()),
+        findings=tuple(findings.values()),
     )
 
 

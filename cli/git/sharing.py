@@ -78,6 +78,24 @@ class Sharing:
         self.merge()
         return True
 
+    def parted(self) -> list[str]:
+        """Whole segments under this clone's ids that the remote has with other events: another store wrote them."""
+        if self.store.says("merge-base", "--is-ancestor", FETCHED, "HEAD"):
+            return []
+        own = [f"{LOG}/{replica}" for replica in self.crew.segments.replicas]
+        line = ("diff", "--name-only", "--no-renames", "--diff-filter=MT", "-z", "HEAD", FETCHED, "--", *own)
+        return [path for path in self.store.run(*line).parts if self._is_whole_there(path)]
+
+    def make_way(self, paths: list[str]) -> list[str]:
+        """Keep the remote's segments under their names, and this clone's beside them; remarks."""
+        aside = [self.crew.segments.set_aside(path, self._theirs(path)) for path in paths]
+        if aside:
+            self.commit()
+        return [
+            f"{path}: another store wrote under this one's id; its own is kept as {kept}"
+            for path, kept in zip(paths, aside, strict=True)
+        ]
+
     def merge(self) -> list[str]:
         """Take the remote's files in, but for this clone's own segments; remarks on what both sides had changed."""
         if self.store.says("merge-base", "--is-ancestor", FETCHED, "HEAD"):
@@ -148,8 +166,14 @@ class Sharing:
         sealed = span(path)
         if sealed is None or sealed.replica not in self.crew.segments.replicas:
             return False
-        theirs = self.store.run("cat-file", "blob", f"{FETCHED}:{path}", codes=(0, 128))
-        return not is_whole(theirs.out, sealed)
+        return not is_whole(self._theirs(path), sealed)
+
+    def _is_whole_there(self, path: str) -> bool:
+        sealed = span(path)
+        return sealed is not None and is_whole(self._theirs(path), sealed)
+
+    def _theirs(self, path: str) -> bytes:
+        return self.store.run("cat-file", "blob", f"{FETCHED}:{path}", codes=(0, 128)).out
 
     def push(self) -> bool:
         """Push the branch; False where somebody else was quicker."""

@@ -83,9 +83,7 @@ def test_who_lost_a_task_to_another_clone_is_told_once_with_the_next_command(
     ada.do("sync")
     told.append(ada.do("list --as bob")["notices"])
 
-    sentence = (
-        f"your claim on {task} lost to another clone's: ada holds it; nothing is gone: `crewlog conflicts {task}`"
-    )
+    sentence = f"your claim on {task} lost to another clone's: ada holds it; nothing is gone: `crewlog conflicts {task}`"
     assert told == [[sentence], [sentence]]
     for crew in pair:
         assert "notices" not in crew.do("list --as bob")

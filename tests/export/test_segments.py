@@ -89,6 +89,42 @@ def test_only_own_events_are_sealed_and_those_of_an_earlier_id(make: MakeLog, tm
     assert sorted(sealed.segments) == [Span("r-2", 1, 1).path, Span("r-3", 1, 1).path]
 
 
+def test_what_another_store_wrote_under_ones_own_id_is_not_sealed_behind_ones_own(
+    make: MakeLog, tmp_path: Path
+) -> None:
+    one, two = make("r-1"), make("r-2")
+    two.replica = "r-1"
+    mine = new_stream(one)
+    for _ in range(3):
+        new_stream(two)
+    Segments(str(tmp_path / "r-2"), two, ("r-1",)).seal()
+    taking(one, tmp_path / "r-2")
+
+    sealed = sealing(tmp_path, one)
+
+    assert sealed.segments == (Span("r-1", 1, 1).path,)
+    assert mine.encode() in files(folder(tmp_path, one))[0].read_bytes()
+
+
+def test_a_segment_makes_way_for_another_stores_of_the_same_name_and_stays_beside_it(
+    make: MakeLog, tmp_path: Path
+) -> None:
+    log = make("r-1")
+    new_stream(log)
+    (path,) = sealing(tmp_path, log).segments
+    place = folder(tmp_path, log)
+    mine = (place / path).read_bytes()
+    own = Segments(str(place), log, ("r-1",))
+
+    aside = [own.set_aside(path, b"theirs\n") for _ in range(2)]  # stopped and run again
+
+    assert aside[0] == path.replace(".jsonl", f".{mine[7:15].decode()}.jsonl")
+    assert (place / aside[0]).read_bytes() == mine
+    assert (place / path).read_bytes() == b"theirs\n"
+    assert len(files(place)) == 2
+    assert span(aside[0]) == Span("r-1", 1, 1, mine[7:15].decode())
+
+
 def test_a_large_log_is_sealed_into_several_files(
     make: MakeLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
