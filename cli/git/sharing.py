@@ -11,6 +11,7 @@ import os
 from functools import cached_property
 
 from cli.files import make_private
+from cli.git.cleansing import SETTINGS, cleansed
 from cli.git.losing import branches
 from cli.git.storing import BRANCH, WHO, commit
 from cli.place import find_git
@@ -23,7 +24,6 @@ from projections.tasks import conflicts
 
 FETCHED = "refs/remotes/origin/crewlog"
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-SETTINGS = ("config.toml", "signers")
 TRIES = 8
 CONFLICTS = 10_000  # so many are looked through for branches
 
@@ -75,7 +75,7 @@ class Sharing:
         self.store.run(
             "fetch", "--quiet", "--no-tags", "--end-of-options", self.code.folder, f"+{came}:{FETCHED}"
         )
-        self.merge()
+        self.crew.warnings += self.merge()
         return True
 
     def parted(self) -> list[str]:
@@ -100,7 +100,7 @@ class Sharing:
         """Take the remote's files in, but for this clone's own segments; remarks on what both sides had changed."""
         if self.store.says("merge-base", "--is-ancestor", FETCHED, "HEAD"):
             return []
-        before = self.store.line("rev-parse", "HEAD")
+        before, sound = self.store.line("rev-parse", "HEAD"), cleansed(self.store, FETCHED)
         line = (
             "merge",
             "--quiet",
@@ -109,8 +109,8 @@ class Sharing:
             "--no-gpg-sign",
             "--allow-unrelated-histories",
         )
-        done = self.store.run(*line, "-m", "sync", FETCHED, codes=(0, 1), environ=WHO)
-        remarks = [*(self._settle(done.err) if done.code else []), *self._keep_own(before)]
+        done = self.store.run(*line, "-m", "sync", sound.commit, codes=(0, 1), environ=WHO)
+        remarks = [*sound.remarks, *(self._settle(done.err) if done.code else []), *self._keep_own(before)]
         for name in SETTINGS:  # git writes files that others may read
             make_private(self.crew.path(name))
         return remarks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +236,73 @@ def test_settings_that_both_sides_changed_keep_the_remotes_and_say_so(pair: tupl
     assert done.code == 0
     assert "config.toml: both sides changed it" in done.err
     assert 'by = "person"' in (bob.folder / ".crewlog/config.toml").read_text()
+
+
+def meddle(crew: Crew, change: Callable[[Path], None]) -> None:
+    """Somebody who may push changes the branch `crewlog` of the remote by hand."""
+    sly = crew.folder.parent / "sly"
+    git(sly.parent, "clone", "-q", "-b", "crewlog", str(crew.folder.parent / "origin.git"), str(sly))
+    change(sly)
+    git(sly, "add", "-A")
+    git(sly, "commit", "-q", "-m", "sly")
+    git(sly, "push", "-q", "origin", "crewlog")
+
+
+def _link(name: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to("/etc/passwd")
+
+    return change
+
+
+def _folder(folder: Path) -> None:
+    (folder / "config.toml").unlink()
+    (folder / "config.toml").mkdir()
+    (folder / "config.toml/inside").touch()
+
+
+def _linked_log(folder: Path) -> None:
+    git(folder, "rm", "-r", "-q", "log")
+    (folder / "log").symlink_to("/etc")
+
+
+def _server(folder: Path) -> None:
+    (folder / "store.url").write_text("postgresql://elsewhere/crew\n")
+
+
+ODD: dict[str, tuple[Callable[[Path], None], str]] = {
+    "a link for the settings": (_link("config.toml"), "config.toml: on the remote it is a symbolic link"),
+    "a link for the signers": (_link("signers"), "signers: on the remote it is a symbolic link"),
+    "a folder for the settings": (_folder, "config.toml/inside: on the remote it is no file of a store"),
+    "a link for all segments": (_linked_log, "log: on the remote it is a symbolic link"),
+    "the address of a server": (_server, "store.url: on the remote it is no file of a store"),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_what_is_no_file_of_a_store_is_left_out_of_what_the_remote_has_and_the_rest_goes_on(
+    odd: str, pair: tuple[Crew, Crew]
+) -> None:
+    ada, bob = pair
+    change, told = ODD[odd]
+    settings = (ada.folder / ".crewlog/config.toml").read_text()
+    bob.do("note one hello --as bob")
+    bob.do("sync")
+    meddle(ada, change)
+
+    done = ada.run("sync")
+
+    assert (done.code, told in done.err) == (0, True), done
+    for crew in (bob, ada):  # what the remote has is sound again; each wrote again what is gone of its own
+        assert told not in crew.run("sync").err
+    assert ada.do("show one")["task"]["notes"] == 1
+    assert (ada.folder / ".crewlog/config.toml").read_text() == settings
+    assert not any(path.is_symlink() for path in (ada.folder / ".crewlog").iterdir())
+    assert not (ada.folder / ".crewlog/store.url").exists()
+    assert ada.do("verify")["findings"] == []
+    eve = clone(ada.folder.parent / "origin.git", "eve")
+    assert eve.do("show one")["task"]["notes"] == 1
 
 
 def test_the_branch_of_a_task_under_review_goes_along(pair: tuple[Crew, Crew]) -> None:
