@@ -12,6 +12,7 @@ from projections.attention import Item, waiting
 MOST = 50  # of each kind
 WORKING_MOST = 1_000
 
+ELSEWHERE = "the claim is of another store: only if nobody works there any more"
 WORDS = {
     "review": ("{who} handed in", "reviews"),
     "merge": ("approved by {who}, not merged", "merges"),
@@ -59,7 +60,7 @@ def _is_person(call: Call, name: str) -> bool:
 
 
 def _lost(call: Call, now: int) -> list[Item]:
-    from cli.reaping import judge_all
+    from cli.reaping import is_elsewhere, judge_all
     from domain.event import format_time
 
     return [
@@ -68,11 +69,13 @@ def _lost(call: Call, now: int) -> list[Item]:
             format_time(now - judged.silence * 1_000_000),
             judged.held.task,
             judged.held.holder,
-            judged.why,
+            f"{judged.why}; {ELSEWHERE}" if elsewhere else judged.why,
             judged.held.title,
+            elsewhere=elsewhere,
         )
         for judged in judge_all(call, WORKING_MOST)
         if judged.verdict == "lost"
+        for elsewhere in [is_elsewhere(call, judged)]
     ]
 
 
@@ -96,6 +99,8 @@ def _record(item: Item, viewer: Viewer, now: int, *, may_approve: bool) -> dict[
 
 def _commands(item: Item, viewer: Viewer, *, may_approve: bool) -> list[list[str]]:
     """What the viewer may do about it, the likely first; where someone else must act, how to look at it."""
+    from cli.reaping import forced_release
+
     name = item.subject
     mine = viewer.name not in item.closed and item.open in ("", viewer.name)
     match item.kind:
@@ -114,7 +119,7 @@ def _commands(item: Item, viewer: Viewer, *, may_approve: bool) -> list[list[str
         case "ack" if mine:
             commands = [["ack", name], ["read", name]]
         case "lost":
-            commands = [["reap"], ["show", name]]
+            commands = [forced_release(name) if item.elsewhere else ["reap"], ["show", name]]
         case "question" | "ack":
             commands = [["read", name]]
         case _:

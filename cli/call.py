@@ -261,13 +261,20 @@ class Call:
                 )
             return decide(command, seen.state)
 
-        with self.writing(texts) as transaction:
-            return transaction.append(
-                f"task/{task}",
-                self.actor,
-                self.marked(decided, texts),
-                retry=self.retry(type(command).__name__) if keyed else None,
-            )
+        try:
+            with self.writing(texts) as transaction:
+                return transaction.append(
+                    f"task/{task}",
+                    self.actor,
+                    self.marked(decided, texts),
+                    retry=self.retry(type(command).__name__) if keyed else None,
+                )
+        except Refusal as refusal:
+            if refusal.code == "held":
+                from cli.reaping import explain_elsewhere
+
+                explain_elsewhere(self, task, refusal)
+            raise
 
     @contextmanager
     def writing(self, texts: Sequence[str | None] = ()) -> Generator[Transaction]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -81,9 +82,7 @@ def reap_all(call: Call, *, dry_run: bool) -> tuple[list[Json], list[Json]]:
 
 
 def _would(call: Call, judged: Judged) -> tuple[Json, bool]:
-    from projections.liveness import recorded_here
-
-    if judged.verdict == "lost" and not recorded_here(call.store.log, judged.held.claim):
+    if judged.verdict == "lost" and is_elsewhere(call, judged):
         return {**_row(judged), "verdict": "remote"}, False
     return _row(judged), judged.verdict == "lost"
 
@@ -132,6 +131,42 @@ def _row(judged: Judged, written: Written | None = None) -> Json:
         "state": written.state.state if written else "WORKING",
         "event": written.events[0].id if written else None,
     }
+
+
+def is_elsewhere(call: Call, judged: Judged) -> bool:
+    """True for a claim of another store: whether its holder is lost is not for this one to say."""
+    from projections.liveness import recorded_here
+
+    return not recorded_here(call.store.log, judged.held.claim)
+
+
+def forced_release(task: str) -> list[str]:
+    """The command that takes a task back from a holder whose store is gone."""
+    return ["release", task, "--force", "--reason", "…"]
+
+
+def explain_elsewhere(call: Call, task: str, refusal: Refusal) -> None:
+    """Tell in the refusal of a held task how it is taken back where the claim is of another store."""
+    from domain.task import claim_of
+    from projections.liveness import recorded_here
+
+    claim = claim_of(call.state_of(task))
+    if claim and claim.holder != call.actor and not recorded_here(call.store.log, claim.id):
+        refusal.hint += f" {elsewhere_line(task)}"
+
+
+def elsewhere_line(task: str) -> str:
+    """Why a claim is not expired here, and the way out."""
+    return (
+        "The claim is of another clone, or of this store before it was copied or restored; if nobody works there any more:"
+        f" `crewlog {shlex.join(forced_release(task))}`."
+    )
+
+
+def kept_line(row: Json) -> str:
+    """A task that stays with its holder, in a sentence."""
+    more = f". {elsewhere_line(row['task'])}" if row["verdict"] == "remote" else ""
+    return f"{row['task']} stays with {row['holder']}: {row['verdict']}{more}"
 
 
 def line(row: Json) -> str:

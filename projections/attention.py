@@ -33,8 +33,8 @@ _STATES = (IN_REVIEW, APPROVED, MERGING, FAILED)
 class Item(NamedTuple):
     """One thing that waits. `subject` is a task or a message; `who` is concerned beside the one who looks.
 
-    `kind` is review, merge, setback (a merging that failed), conflict, failed, question, ack or lost. `closed`: the names that may not act on it; `open`: the only
-    one that may, "" for any other.
+    `kind` is review, merge, setback (a merging that failed), conflict, failed, question, ack or lost. `closed`: the names
+    that may not act on it; `open`: the only one that may, "" for any other. `elsewhere`: the claim is of another store.
     """
 
     kind: str
@@ -46,6 +46,7 @@ class Item(NamedTuple):
     closed: tuple[str, ...] = ()
     open: str = ""
     submission: str | None = None
+    elsewhere: bool = False
 
 
 def waiting(connection: sqlite3.Connection, now: int, limit: int) -> list[Item]:

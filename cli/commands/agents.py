@@ -25,7 +25,7 @@ def agents(call: Call) -> None:
     columns = Columns(style.room)
     for row in rows:
         columns.add(*_cells(style, row))
-    remarks = [] if rows else ["nobody yet"]
+    remarks = [_elsewhere(row) for row in rows if _works_elsewhere(row)] if rows else ["nobody yet"]
     call.answer(Answer({"agents": rows, "more": 0}, columns.lines(), [row["name"] for row in rows], remarks))
 
 
@@ -47,6 +47,17 @@ def everybody(call: Call) -> list[dict[str, Any]]:
         members=store.log.members(),
         claims=claims,
     )
+
+
+def _works_elsewhere(row: dict[str, Any]) -> bool:
+    return row["verdict"] == "remote" and any(task["verdict"] == "lost" for task in row["tasks"])
+
+
+def _elsewhere(row: dict[str, Any]) -> str:
+    from cli.reaping import elsewhere_line
+
+    task = next(task["id"] for task in row["tasks"] if task["verdict"] == "lost")
+    return f"{row['name']} gave no sign here, and `reap` leaves {task} alone. {elsewhere_line(task)}"
 
 
 def _cells(style: Style, row: dict[str, Any]) -> tuple[str, ...]:

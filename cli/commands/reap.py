@@ -23,14 +23,14 @@ def reap(
     Who beats is lost after 6 intervals without a sign. Who never beat is lost when its session's process is gone, or,
     where that cannot be seen, after the quiet lease. Each is judged again when nobody else can write.
     """
-    from cli.reaping import line, reap_all, would_line
+    from cli.reaping import kept_line, line, reap_all, would_line
 
     if not dry_run:
         call.actor  # noqa: B018 - refused without a name, before anything is looked at
     expired, kept = reap_all(call, dry_run=dry_run)
     remarks = call.store.after_write() if expired and not dry_run else []
     lines = [would_line(row) if dry_run else line(row) for row in expired]
-    lines += [f"{row['task']} stays with {row['holder']}: {row['verdict']}" for row in kept]
+    lines += [kept_line(row) for row in kept]
     if not lines:
         remarks.append("nobody works on anything")
     call.answer(Answer({"expired": expired, "kept": kept}, lines, [row["task"] for row in expired], remarks))

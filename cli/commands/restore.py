@@ -52,7 +52,7 @@ def _into(call: Call, path: str) -> None:
 
 def _anew(call: Call, path: str, folder: str) -> None:
     """Put the backup in the place of a database that is lost."""
-    from cli.replica import new_replica
+    from cli.replica import new_replica, read_replica
     from domain.stores.copies import back_up
     from export.importing import as_dict
 
@@ -66,10 +66,13 @@ def _anew(call: Call, path: str, folder: str) -> None:
             os.unlink(os.path.join(folder, left))
     with progress(call.shell, "restoring") as step:
         back_up(path, os.path.join(folder, DATABASE), step)
+    before = read_replica(folder)
     new_replica(folder, call.shell.entropy)
     store = Store(folder, call.shell, "")
     call._keep(store)  # noqa: SLF001 - the call closes it
     store.log.settle()
+    if before is None or before.id not in store.log.members():
+        store.log.disown()  # not in the place of the store that was lost: that one may live on
     store.views.rebuild()  # those that are there are of the lost database
     imported = store.recovered
     remarks = [

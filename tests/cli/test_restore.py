@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,10 @@ import pytest
 
 from tests.cli.clones import bare, clone, segments
 from tests.cli.conftest import Crew, why
+
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="looks at processes through /proc"
+)
 
 
 def store(crew: Crew) -> Path:
@@ -333,3 +338,57 @@ def test_a_sync_that_is_stopped_while_two_stores_part_ways_is_finished_by_the_ne
     assert twin.do("note one on --as ada")["state"] == "ASSIGNED"
     assert twin.do("show one")["task"]["notes"] == 3
     assert {found["code"] for found in twin.run("--json", "verify").json["findings"]} == {"fork"}
+
+
+def with_a_lost_holder(crew: Crew) -> str:
+    """A task whose holder's session has ended, and a backup of that."""
+    task = crew.spawn()
+    session = subprocess.Popen(["sleep", "600"])
+    crew.do(f"start {task} --as ada --pid {session.pid}")
+    session.kill()
+    session.wait()
+    crew.do("backup safe.db")
+    return task
+
+
+@needs_proc
+def test_a_store_that_is_restored_in_its_place_may_take_back_what_the_lost_one_gave(crew: Crew) -> None:
+    task = with_a_lost_holder(crew)
+    lose(crew)
+    crew.do("restore safe.db")
+
+    assert [row["task"] for row in crew.do("reap --as zoe")["expired"]] == [task]
+
+
+@needs_proc
+@pytest.mark.parametrize("how", ["restored elsewhere", "copied"])
+def test_a_claim_of_the_store_that_this_one_is_a_copy_of_is_taken_back_by_force_and_all_that_shows_it_says_so(
+    how: str, crew: Crew, tmp_path: Path
+) -> None:
+    task = with_a_lost_holder(crew)
+    copy = Crew(tmp_path / "copy")
+    copy.folder.mkdir()
+    if how == "copied":
+        shutil.copytree(store(crew), store(copy))
+    else:
+        copy.do("restore ../safe.db")
+    copy.do("join zoe --person")
+    way_out = f"crewlog release {task} --force --reason"
+
+    [kept] = copy.do("reap --as zoe")["kept"]
+    assert (kept["task"], kept["verdict"]) == (task, "remote")
+    assert way_out in copy.run("reap", "--as", "zoe").out
+    assert way_out in copy.run("agents").err
+    [lost] = copy.do("status --as zoe")["attention"]
+    assert lost["kind"] == "lost"
+    assert lost["command"].startswith(way_out)
+    assert "only if nobody works there any more" in lost["text"]
+    claim = copy.do(f"show {task}")["task"]["claim"]
+    for line in (f"start {task} --as eve", f"done {task} --as eve --claim {claim}"):
+        assert way_out in copy.refused(line)["hint"]
+    assert "resume" in copy.refused(f"start {task} --as ada")["hint"]  # her own name needs no force
+
+    released = copy.do(f"release {task} --force --reason 'that machine is gone' --as zoe")
+    assert released["state"] == "ASSIGNED"
+    assert copy.do(f"start {task} --as eve")["state"] == "WORKING"
+    assert [row["verdict"] for row in copy.do("reap --as zoe")["kept"]] != ["remote"]  # recorded here
