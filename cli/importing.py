@@ -28,7 +28,9 @@ def answer(call: Call, imported: Imported, **more: Any) -> Answer:
     from export.importing import as_dict
 
     part_ways(call.store, {found.path for found in imported.findings if found.code == "fork"})
-    remarks = call.store.after_write() if imported.events else []
+    remarks = (
+        call.store.after_write()
+    )  # also where nothing came: another machine, or one that was killed, took it in
     remarks += finding_lines(imported.findings, full=call.options.full)
     damaged = any(finding.code in DAMAGE for finding in imported.findings)
     return Answer(
