@@ -243,6 +243,8 @@ class Sharing:
 
 _PUSH_HINT = "`git push` in the code repository says whether you may; nothing is lost, run sync again."
 
+_OFFLINE_HINT = "Nothing is lost: work on, and run `crewlog sync` again when it can be reached."
+
 
 def address(code: Git, remote: str) -> str:
     """Where the remote is. A path is made whole: the store lies deeper than the code. Raises Refusal `git`."""
@@ -257,7 +259,10 @@ def address(code: Git, remote: str) -> str:
 def fetch(store: Git, where: str) -> bool:
     """Get the branch `crewlog` of a remote into the store's repository; False where the remote has none."""
     ref = f"refs/heads/{BRANCH}"
-    listed = store.run("ls-remote", "--heads", "--end-of-options", where, ref)
+    listed = store.run("ls-remote", "--heads", "--end-of-options", where, ref, codes=(0, 128))
+    if listed.code:
+        said = " ".join(listed.err.split())[:300]
+        raise Refusal("git", f"the remote cannot be reached: {said}", _OFFLINE_HINT)
     if not listed.line:
         return False
     store.run("fetch", "--quiet", "--no-tags", "--end-of-options", where, f"+{ref}:{FETCHED}")

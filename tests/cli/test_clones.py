@@ -381,7 +381,10 @@ def test_a_remote_that_cannot_be_reached_leaves_everything_as_it_was(pair: tuple
     git(ada.folder, "remote", "set-url", "origin", str(ada.folder / "nowhere.git"))
     ada.do("note one a --as ada")
 
-    assert why(ada.refused("sync")) == ("git", 6)
+    refused = ada.refused("sync")
+    assert why(refused) == ("git", 6)
+    assert "cannot be reached" in refused["message"]
+    assert "Nothing is lost" in refused["hint"]
     assert ada.do("show one")["task"]["notes"] == 1
     git(ada.folder, "remote", "set-url", "origin", str(ada.folder.parent / "origin.git"))
     assert ada.do("sync")["pushed"]

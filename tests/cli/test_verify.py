@@ -175,6 +175,16 @@ FILES: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "a segment's byte": ("log", lambda data: data.replace(b"a note", b"a vote"), "segment-changed"),
     "a segment's line": ("log", lambda data: data[data.index(b"\n") + 1 :], "segment-changed"),
     "a segment's end": ("log", lambda data: data[: data.rindex(b"\n", 0, -1) + 1], "segment-cut"),
+    "a segment's middle line": (
+        "log",
+        lambda data: b"\n".join([data.split(b"\n")[0], *data.split(b"\n")[2:]]),
+        "segment-changed",
+    ),
+    "a segment's line twice": (
+        "log",
+        lambda data: b"\n".join([data.split(b"\n")[0], *data.split(b"\n")]),
+        "segment-changed",
+    ),
     "a segment's half line": ("log", lambda data: data[:-9], "segment-changed"),
     "a segment's lines swapped": (
         "log",
