@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from domain.agent import ProcessState, Signs, Standing, tells, verdict
+from domain.agent import Agent, ProcessState, Signs, Standing, tells, verdict
 from domain.event import Event, Json, parse_time
 from domain.process import Process
 from projections import tasks
+from projections.forking import folded, follow, is_own
 from projections.handler import Context, Table, View
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ _COLUMNS = (
     "left_at",
     "replica",
     "pruned_pulse",
+    "heads",
 )
 
 
@@ -75,6 +77,7 @@ def _create_agents(database: Database) -> None:
 class _Handler:
     def __init__(self, context: Context) -> None:
         self._connection = context.connection
+        self._log = context.log
         self._rows: dict[str, Row] = {}
 
     def held(self) -> int:
@@ -89,6 +92,11 @@ class _Handler:
             event = stored.event
             if event.type in _TELLING or event.session:
                 self._follow(self._rows[event.sender], event, stored.arrived)
+            if is_own(event):
+                row = self._rows[event.sender]
+                row["heads"], forked = follow(row["heads"] or "", event)
+                if forked:
+                    _settle(row, folded(self._log, stored), stored.arrived)
         for name, moment in pruned.items():
             self._rows[name]["pruned_pulse"] = moment
 
@@ -169,6 +177,15 @@ def _begin_session(row: Row, event: Event, arrived: int) -> None:
     if event.type == "agent.joined":
         row["joined"] = row["joined"] or event.ts
         row["person"] = int(bool(event.payload.get("person", row["person"])))
+
+
+def _settle(row: Row, state: Agent, arrived: int) -> None:
+    """What the log's one order says of a name that said different things of itself in two clones.
+
+    The session stays that of which this store heard last.
+    """
+    row["person"], row["joined"] = int(state.person), state.joined or None
+    row["left_at"] = (row["left_at"] or arrived) if state.left else None
 
 
 VIEW = View("agents", (Table("agents", "name"),), (_create_agents,), _Handler)

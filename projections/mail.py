@@ -17,6 +17,7 @@ import orjson
 
 from domain.event import VERSION, Event
 from domain.registry import is_blob
+from projections.forking import folded, follow, is_own
 from projections.handler import Context, Table, View
 from projections.mail_pages import (
     CHANNEL,
@@ -72,7 +73,7 @@ Row = dict[str, Any]
 
 # --- tables ------------------------------------------------------------------------------------------------------
 
-_NAME = ("name", "known", "here", "person", "unread", "received")
+_NAME = ("name", "known", "here", "person", "unread", "received", "heads")
 _MESSAGE = (
     *("id", "event", "position", "sender", "address", "text", "at", "question", "needs_ack", "reply", "task"),
     *("thread", "pending", "answers", "answered"),
@@ -164,7 +165,7 @@ class _Names(dict[str, Row]):
 
     def __missing__(self, name: str) -> Row:
         found = self._connection.execute(_ONE_NAME, (name,)).fetchone()
-        self[name] = row = _row(_NAME, found or (name, 0, 0, 0, 0, 0))
+        self[name] = row = _row(_NAME, found or (name, 0, 0, 0, 0, 0, ""))
         return row
 
     def here(self) -> list[Row]:
@@ -211,6 +212,7 @@ class _Loaded(dict[tuple[Any, ...], "Row | None"]):
 class _Handler:
     def __init__(self, context: Context) -> None:
         self._connection = context.connection
+        self._log = context.log
         self._begin()
 
     def _begin(self) -> None:
@@ -237,6 +239,9 @@ class _Handler:
             if not name["known"]:
                 name["known"] = name["here"] = 1
             fold = _FOLDS.get(event.type)
+            if is_own(event):
+                name["heads"], forked = follow(name["heads"], event)
+                fold = _Handler.settle if forked and fold else fold
             if fold is None:
                 continue
             reason = self._try(fold, stored)
@@ -283,6 +288,24 @@ class _Handler:
         channel, name = _word(stored.event, "channel"), stored.event.sender
         self._members[channel].discard(name)
         self._listening[channel, name] = False
+
+    def settle(self, stored: Stored) -> None:
+        """A name said different things of itself in two clones: the log's one order says what holds."""
+        name, state = self._names[stored.event.sender], folded(self._log, stored)
+        name["person"], name["here"] = int(state.person), int(state.left is None)
+        listens = self._channels_of(state.name)
+        for channel in listens.symmetric_difference(state.channels):
+            now = channel in state.channels
+            (self._members[channel].add if now else self._members[channel].discard)(state.name)
+            self._listening[channel, state.name] = now
+
+    def _channels_of(self, name: str) -> set[str]:
+        """The channels that a name listens to; seldom asked, so there is no index for it."""
+        rows = self._connection.execute("SELECT channel FROM members WHERE name = ?", (name,))
+        changed = {channel: now for (channel, who), now in self._listening.items() if who == name}
+        return ({row[0] for row in rows} - changed.keys()) | {
+            channel for channel, now in changed.items() if now
+        }
 
     def send(self, stored: Stored) -> None:
         """A message goes to whoever it is for now."""
