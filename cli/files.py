@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,11 +16,16 @@ SMALL_FILE = 65_536
 def read_private(path: str) -> str:
     """The text of a file, "" where there is none. Raises Refusal `unwritable` or `unsafe-store`."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(
+            path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        )  # a pipe never ends
     except FileNotFoundError:
         return ""
     except OSError as error:
         raise unwritable(error, path) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise unwritable(OSError(errno.ENXIO, ""), path)
     with open(descriptor, encoding="utf-8", errors="replace") as file:
         return file.read()
 

@@ -11,9 +11,11 @@ from cli.grammar import command
 from cli.output import Answer
 from cli.text import safe_line
 from cli.writes import short
+from domain.refusals import Refusal
 from domain.task import claim_of
 
 if TYPE_CHECKING:
+    from cli.git.repository import Repository
     from domain.event import Event
     from domain.task import Task
 
@@ -29,6 +31,7 @@ def conflicts(call: Call, task: TaskArg = None, limit: LimitOption = 50) -> None
     name = call.task(task) if task else None
     call.store.views.catch_up()
     found, more = unsettled(call.store.views.connection, name, limit)
+    code = _repository(call) if found else None
     rows: list[dict[str, Any]] = []
     lines: list[str] = []
     for task_id, event_ids in found.items():
@@ -37,7 +40,7 @@ def conflicts(call: Call, task: TaskArg = None, limit: LimitOption = 50) -> None
         for event_id in event_ids:
             event = call.store.log.event(event_id)
             if event:
-                rows.append({**_row(state, event), **_code(call, event)})
+                rows.append({**_row(state, event), **_code(code, event)})
                 lines.append(f"  {event_line(event)}")
                 lines += _code_lines(rows[-1])
         lines += [f"  next: {line}" for line in _way_out(task_id)]
@@ -66,14 +69,22 @@ def _row(state: Task, event: Event) -> dict[str, Any]:
     }
 
 
-def _code(call: Call, event: Event) -> dict[str, Any]:
+def _repository(call: Call) -> Repository | None:
+    from cli.git.repository import repository
+
+    try:
+        return repository(call)
+    except Refusal:
+        return None  # without git the events can be listed all the same
+
+
+def _code(code: Repository | None, event: Event) -> dict[str, Any]:
     """Branch and commit of the work that lost, for an event that names a branch."""
-    if call.code is None:
+    if code is None:
         return {}
     from cli.git.losing import lost_work
-    from cli.git.repository import Repository
 
-    lost = lost_work(Repository(call, call.code).git, event)
+    lost = lost_work(code.git, event)
     return {"branch": lost.branch, "commit": lost.commit or None} if lost else {}
 
 

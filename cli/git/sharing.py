@@ -211,18 +211,21 @@ class Sharing:
         """The branches here of claims and submissions that lost to another clone's and that nobody has settled."""
         unsettled, _ = conflicts(self.crew.views.connection, None, CONFLICTS)
         events = (self.crew.log.event(event_id) for found in unsettled.values() for event_id in found)
-        return [branch for branch in branches(events) if self._tip(branch)]
+        named = branches(events)
+        heads = (
+            self.code.line("for-each-ref", "--format=%(refname)", "refs/heads/").split("\n") if named else []
+        )
+        here = {*heads}
+        return [branch for branch in named if f"refs/heads/{branch}" in here]
 
     def outgoing_branches(self) -> list[str]:
         """The branches here that others need: to review them, or to save what of them is worth it."""
         return list(dict.fromkeys((*self.under_review(), *self.in_conflict())))
 
     def _is_at(self, branch: str, commit_id: str) -> bool:
-        return self._tip(branch) == commit_id
-
-    def _tip(self, branch: str) -> str:
         line = ("show-ref", "--verify", "--hash", "--", f"refs/heads/{branch}")
-        return self.code.run(*line, codes=(0, 1, 128)).line
+        done = self.code.run(*line, codes=(0, 1, 128))
+        return done.code == 0 and done.line == commit_id
 
     def push_branches(self, branches: list[str]) -> list[str]:
         """Push these branches of the code; those that the remote refused, with its words."""

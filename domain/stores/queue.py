@@ -73,6 +73,8 @@ def unwritable(error: OSError, path: str) -> Refusal:
         return Refusal(
             "unsafe-store", message, "A store holds real files only; look who made the link.", path=path
         )
+    if error.errno == errno.ENXIO:  # what open says of a socket
+        return Refusal("unsafe-store", f"{path} is not a regular file", "Look who put it there.", path=path)
     hint = "Give yourself write access to that folder; in a sandbox, allow writing to it."
     return Refusal("unwritable", f"cannot write {path}: {error.strerror}", hint, path=path)
 

@@ -7,9 +7,11 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -196,3 +198,31 @@ def test_a_small_disk_that_is_full_is_said_to_be_full(tmp_path: Path) -> None:
         assert [row["title"] for row in crew.do("list")["tasks"]] == ["after"]
     finally:
         subprocess.run(["umount", "-l", tmp_path], check=True)
+
+
+def _socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(os.path.relpath(path))  # a whole path may be longer than a socket's name can be
+
+
+ODD: dict[str, Callable[[Path], None]] = {
+    "a folder": lambda path: path.mkdir(),
+    "a pipe": os.mkfifo,
+    "a socket": _socket,
+    "a link": lambda path: path.symlink_to("/etc/passwd"),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("line", ["list", "spawn more --as zoe", "export"])
+def test_settings_that_are_no_regular_file_are_named_and_nothing_waits_for_them(
+    odd: str, line: str, crew: Crew
+) -> None:
+    path = crew.folder / ".crewlog/config.toml"
+    path.unlink()
+    ODD[odd](path)
+
+    refused = crew.refused(line)
+
+    assert why(refused) == ("unsafe-store", 6)
+    assert str(path) in refused["message"]

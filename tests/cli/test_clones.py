@@ -365,6 +365,18 @@ def test_a_branch_that_lost_and_has_not_come_yet_is_said_to_be_missing(pair: tup
     assert f"branch {branch} not here: `crewlog sync` where bob works" in ada.run("conflicts").out
 
 
+def test_conflicts_are_listed_where_git_is_not_installed(pair: tuple[Crew, Crew], tmp_path: Path) -> None:
+    ada, bob = pair
+    start(ada, "one", "ada")
+    start(bob, "one", "bob")
+    ada.do("sync")
+    bob.do("sync")
+
+    listed = bob.do("conflicts", environ={"PATH": str(tmp_path / "nothing")})
+
+    assert [row["from"] for row in listed["conflicts"]] == ["bob"]
+
+
 def test_without_a_repository_or_a_remote_sync_says_what_is_missing(tmp_path: Path, crew: Crew) -> None:
     assert why(crew.refused("sync")) == ("git", 6)
     lonely = Crew(tmp_path / "lonely")
