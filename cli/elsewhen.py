@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cli.files import write_private
+from cli.moments import micros
 from cli.place import DATABASE
 from cli.progress import progress
 from cli.shell import Shell
@@ -126,7 +127,7 @@ def _time(call: Call, text: str) -> int | None:
         return None
     if found is None:
         return None
-    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1_000_000)
+    return micros(found if found.tzinfo else found.replace(tzinfo=UTC))
 
 
 def _event(store: Store, text: str) -> tuple[int, int]:

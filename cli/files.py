@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from domain.refusals import Refusal
 
 SMALL_FILE = 65_536
+LARGEST = 1_048_576
 
 
 def read_private(path: str) -> str:
-    """The text of a file, "" where there is none. Raises Refusal `unwritable` or `unsafe-store`."""
+    """The text of a file, "" where there is none. Raises Refusal `unwritable`, `unsafe-store` or `too-large`."""
     try:
         descriptor = os.open(
             path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -27,7 +28,15 @@ def read_private(path: str) -> str:
         os.close(descriptor)
         raise unwritable(OSError(errno.ENXIO, ""), path)
     with open(descriptor, encoding="utf-8", errors="replace") as file:
-        return file.read()
+        text = file.read(LARGEST + 1)
+    if len(text) > LARGEST:
+        raise too_large(path)
+    return text
+
+
+def is_count(text: str) -> bool:
+    """True for a count as crewlog writes it down: `int` refuses thousands of digits, and takes those of all scripts."""
+    return text.isascii() and text.isdigit() and len(text) < 20
 
 
 def exclude(common_dir: str, pattern: str) -> None:
@@ -128,3 +137,11 @@ def unwritable(error: OSError, path: str) -> Refusal:
     from domain.stores import queue
 
     return queue.unwritable(error, path)
+
+
+def too_large(path: str) -> Refusal:
+    """The refusal for a file of settings or notes that holds something else."""
+    from domain.refusals import Refusal
+
+    message = f"{path} is over {LARGEST:,} characters, where a few lines belong"
+    return Refusal("too-large", message, "Look what wrote into it, and put it right.", path=path)

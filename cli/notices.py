@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cli.files import read_private, write_private
+from cli.files import is_count, read_private, write_private
 from cli.output import UNREAD
 from cli.text import cut, safe_line
 from domain.blobs import preview
@@ -91,7 +91,7 @@ def _lost(store: Store, task: str, conflicts: list[str]) -> str:
 
 def _told(store: Store, name: str) -> Told:
     numbers = read_private(os.path.join(store.folder, FOLDER, name)).split()
-    return Told(*map(int, numbers)) if len(numbers) == 2 and all(map(str.isdigit, numbers)) else Told(0, 0)
+    return Told(*map(int, numbers)) if len(numbers) == 2 and all(map(is_count, numbers)) else Told(0, 0)
 
 
 def _tell(store: Store, name: str, told: Told) -> None:

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from cli.call import Call
-from cli.files import read_private, write_private
+from cli.files import is_count, read_private, write_private
 from cli.moments import moment
 from domain.blobs import preview
 from domain.refusals import Refusal
@@ -23,7 +23,7 @@ def starting_point(call: Call, since: str) -> int:
     if since != "last":
         return call.store.log.position_at(moment(since, call.shell.clock()))
     text = read_private(_path(call)).strip()
-    return int(text) if text.isdigit() else 0
+    return int(text) if is_count(text) else 0
 
 
 def looked(call: Call, position: int) -> None:

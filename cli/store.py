@@ -68,7 +68,7 @@ class Store:
 
         try:
             config, warnings = load(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:  # tomllib has no limits of its own: digits, nesting
             raise Refusal("bad-value", f"config.toml: {error}", f"Mend {self.path(CONFIG)}.") from error
         self.warnings += warnings
         return config

@@ -84,7 +84,7 @@ def read(path: str) -> Kept:
         ends = {str(name): (int(end["seq"]), str(end["id"])) for name, end in found["ends"].items()}
         parsed = Checkpoint(found["at"], found["origin"], int(found["events"]), ends, found["root"])
         known = found["kind"] == KIND and all(is_id(end[1]) for end in ends.values())
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         known, parsed = False, Checkpoint("", "", 0, {}, "")
     if not known:
         raise Refusal("bad-value", f"{path} is no checkpoint", "`crewlog checkpoint` makes one.")

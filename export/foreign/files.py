@@ -64,7 +64,7 @@ def _main_file(rules: ModuleType, path: str, cwd: str) -> str:
 def opened(file: File) -> Generator[BinaryIO]:
     """The open file. Refused (`not-found`) where it cannot be read, or is no file: a pipe cannot be read twice."""
     try:
-        stream = open(file.path, "rb")  # noqa: SIM115 - closed below
+        stream = open(file.path, "rb", buffering=_BLOCK)  # noqa: SIM115 - closed below
     except OSError as error:
         hint = "Give yourself access to it, or name another file."
         raise Refusal(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import resource
+import shlex
 import signal
 import time
 from multiprocessing.connection import Connection
@@ -16,6 +18,8 @@ from cli.app import run
 from cli.call import Call, Options
 from cli.shell import Shell
 from domain.commands import Note
+
+ROOM = 200 << 20  # bytes for the modules of a command and for what it reads
 
 
 def crewlog(folder: str, *words: str, stdin: str = "") -> tuple[int, Any]:
@@ -139,3 +143,15 @@ def note_and_die(connection: Connection, folder: str, task: str, text: str) -> N
     call.write(task, Note("ada", text))
     connection.send("committed")
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def in_little_memory(folder: str, line: str, stdin: str) -> tuple[int, Any]:
+    """Run a command line in a process that cannot have more than ROOM beyond what it begins with."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        begin = int(file.read().split()[0]) * os.sysconf("SC_PAGESIZE")
+    resource.setrlimit(resource.RLIMIT_AS, (begin + ROOM, begin + ROOM))
+    out = io.StringIO()
+    with open(stdin or os.devnull, encoding="utf-8") as source:
+        shell = Shell(source, out, io.StringIO(), {"CREWLOG_DEBUG": "1"}, folder)
+        code = run([*shlex.split(line), "--json"], shell)
+    return code, orjson.loads(out.getvalue() or "null")
