@@ -63,6 +63,7 @@ class Diagnosis:
         """What is wrong, or may become so."""
         looks = (
             self._sqlite,
+            self._clock,
             self._files,
             self._permissions,
             self._locks,
@@ -119,6 +120,17 @@ class Diagnosis:
             )
             if not queue:
                 yield Finding("sqlite-race", "", message, hint)
+
+    def _clock(self) -> Iterator[Finding]:
+        from domain.event import format_time
+        from export.importing import AHEAD
+
+        log = self._store.log
+        newest = log.read(max(0, log.position() - 1), 1)
+        if newest and newest[0].arrived > log.now() + AHEAD:
+            message = f"the newest event arrived at {format_time(newest[0].arrived)}, which is yet to come"
+            hint = "Set the clock right. Where it is right now, it was ahead once: ages and leases count from then on."
+            yield Finding("clock-behind", "", message, hint)
 
     def _files(self) -> Iterator[Finding]:
         kind = _filesystem(self._store.folder)

@@ -28,6 +28,7 @@ FINDINGS = {
     "checkpoint-changed": Kind(True, "the checkpoint does not agree with itself"),
     "checkpoint-signature": Kind(True, "the checkpoint's signature is not that name's"),
     "checkpoint-unsigned": Kind(True, "the checkpoint bears no signature"),
+    "clock-behind": Kind(False, "this clock is behind the time at which the newest event arrived"),
     "commit-astray": Kind(True, "a commit is neither in its base nor on its branch"),
     "commit-missing": Kind(True, "a commit that the log names is not in the repository"),
     "commit-shared": Kind(True, "one commit was handed in for several tasks"),

@@ -155,3 +155,30 @@ def in_little_memory(folder: str, line: str, stdin: str) -> tuple[int, Any]:
         shell = Shell(source, out, io.StringIO(), {"CREWLOG_DEBUG": "1"}, folder)
         code = run([*shlex.split(line), "--json"], shell)
     return code, orjson.loads(out.getvalue() or "null")
+
+
+def on_a_full_disk(folder: str, fresh: str, line: str, steps: int, least: int = 0) -> list[tuple[int, Any]]:
+    """Run a line again and again, each time with another limit of how large a file may grow; what each run came to.
+
+    `fresh` is run before each without a limit, so that there is something to do. The limits lie where files end, just beyond, and a
+    page further and further: so that one write after the other is the one that fails.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    outcomes: list[tuple[int, Any]] = []
+    for step in range(steps):
+        assert crewlog(folder, *shlex.split(fresh.replace("{}", str(step))))[0] == 0
+        sizes = sorted({least, least + 1, *(size for size in _sizes(folder) if size > least)})
+        limits = [*sizes, *(size + 4_096 * more for size in sizes for more in (1, 3))]
+        limit = limits[step % len(limits)] + step // len(limits) * 4_096
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+        try:
+            outcomes.append(crewlog(folder, *shlex.split(line.replace("{}", str(step)))))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    return outcomes
+
+
+def _sizes(folder: str) -> list[int]:
+    """How large the files of a store are."""
+    with os.scandir(os.path.join(folder, ".crewlog")) as entries:
+        return [entry.stat().st_size for entry in entries if entry.is_file()]
