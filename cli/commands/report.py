@@ -29,7 +29,7 @@ def report(
     since: Annotated[
         str,
         typer.Option(
-            "--since", metavar="WHEN", help="Only tasks spawned since: 7d, a date.", show_default=False
+            "--since", metavar="WHEN", help="Only what went on since: 7d, a date.", show_default=False
         ),
     ] = "",
 ) -> None:
@@ -53,7 +53,7 @@ def report(
     total = log.position()
     after = moment(since, call.shell.clock()) if since else 0
     with progress(call.shell, "reading") as step:
-        past = timeline(_events(log, after), lambda done: step(done, total) if step else None)
+        past = timeline(_events(log), lambda done: step(done, total) if step else None, after)
     made = f"{format_time(call.shell.clock())[:16].replace('T', ' ')} UTC"
     path = os.path.join(call.shell.cwd, file)
     text = page(past, made)
@@ -64,18 +64,11 @@ def report(
     call.answer(Answer(data, lines, [path]))
 
 
-def _events(log: Log, after: int) -> Iterator[Event]:
-    """The log's events; with `after` (µs) without tasks and messages that are older."""
-    since = format_time(after) if after else ""
-    dropped: set[str] = set()
+def _events(log: Log) -> Iterator[Event]:
     position = 0
     while rows := log.read(position):
         position = rows[-1].position
-        for event in (row.event for row in rows):
-            if event.ts < since and event.type in ("task.spawned", "task.imported", "mail.sent"):
-                dropped.add(event.stream)
-            if event.stream not in dropped:
-                yield event
+        yield from (row.event for row in rows)
 
 
 def _write(path: str, text: str) -> None:

@@ -38,20 +38,23 @@ ENDINGS = {
     "task.expired": ("lost", "#6d4c41"),
     "task.released": ("given back", "#7f8fa6"),
     "task.cancelled": ("cancelled", "#9e9e9e"),
+    "task.imported": ("in its source", "#90a4ae"),
 }
 OTHERWISE = ("taken over", "#26a69a")
 MARKS = {
     "task.approved": ("approved", "triangle-up", "#43a047"),
     "task.rejected": ("rejected", "x", "#e53935"),
+    "task.imported": ("closed in its source", "circle", "#78909c"),
 }
 
 RESTING = (COMPLETED, CANCELLED, FAILED)
-STEPS = (60, 300, 900, 3_600, 6 * 3_600, 86_400, 7 * 86_400)  # seconds
+DAY = 86_400
+STEPS = (60, 300, 900, 3_600, 6 * 3_600, DAY, 7 * DAY, 30 * DAY, 91 * DAY)  # seconds
 BARS = 60
 SAMPLES = 1_500
 TITLE_WIDTH = 70
 LANE = 26
-TASK_LEAST, TASK_MOST, TASKS_HEIGHT = 1, 14, 1_800
+TASK_LEAST, TASK_MOST, TASKS_HEIGHT = 1, 14, 1_000
 
 
 def shown(text: str, width: int = TITLE_WIDTH) -> str:
@@ -65,9 +68,7 @@ def _milliseconds(micros: int) -> int:
 
 def spans(past: Timeline) -> Json:
     """All whiles, compact: parallel lists; `task` and `holder` are places in `tasks` and `agents`."""
-    tasks = (
-        sorted(past.titles, key=lambda name: min_begin[name]) if (min_begin := _first_begins(past)) else []
-    )
+    tasks = sorted(past.titles, key=lambda name: (past.made[name], name))
     agents = lanes(past)
     task_place, agent_place = ({name: place for place, name in enumerate(names)} for names in (tasks, agents))
     ordered = sorted(past.spans, key=lambda span: span.begin)
@@ -80,6 +81,7 @@ def spans(past: Timeline) -> Json:
         "ending": [[*_ENDING_NAMES].index(_ending(span)) for span in ordered],
         "begin": [_milliseconds(span.begin) for span in ordered],
         "end": [_milliseconds(span.end or past.end) for span in ordered],
+        "judgements": [word for word, _, _ in MARKS.values()],
         "marks": [
             [task_place[mark.task], agent_place[mark.by], [*MARKS].index(mark.kind), _milliseconds(mark.at)]
             for mark in past.marks
@@ -92,13 +94,6 @@ _ENDING_NAMES = dict([*ENDINGS.values(), OTHERWISE])
 
 def _ending(span: Span) -> str:
     return ENDINGS.get(span.ended, OTHERWISE)[0]
-
-
-def _first_begins(past: Timeline) -> dict[str, tuple[int, str]]:
-    first: dict[str, tuple[int, str]] = {}
-    for span in past.spans:
-        first[span.task] = min(first.get(span.task, (span.begin, span.task)), (span.begin, span.task))
-    return first
 
 
 def lanes(past: Timeline) -> list[str]:
@@ -125,7 +120,9 @@ def tasks_figure(past: Timeline) -> go.Figure:
     width = max(TASK_LEAST, min(TASK_MOST, TASKS_HEIGHT // number))
     figure = go.Figure([_bar(state, colour, max(1, width - 2)) for state, colour in STATE_COLOURS.items()])
     figure.update_layout(height=120 + min(TASKS_HEIGHT, max(200, (width + 2) * number)))
-    figure.update_yaxes(showticklabels=False, range=[number, -1], title="tasks, the oldest on top")
+    figure.update_yaxes(
+        showticklabels=False, showgrid=False, range=[number, -1], title="tasks, the oldest on top"
+    )
     return _over_time(figure, past)
 
 
@@ -134,7 +131,7 @@ def _bar(name: str, colour: str, width: int) -> go.Scatter:
 
 
 def _over_time(figure: go.Figure, past: Timeline) -> go.Figure:
-    figure.update_layout(hovermode="closest", hoverdistance=30)
+    figure.update_layout(hovermode="closest", hoverdistance=30, showlegend=True)
     room = max(60_000, _milliseconds(past.end - past.begin) // 50)
     bounds = [_milliseconds(past.begin) - room, _milliseconds(past.end) + room]
     figure.update_xaxes(type="date", range=bounds)
@@ -183,7 +180,7 @@ def throughput_figure(past: Timeline) -> go.Figure:
     for span in past.spans:
         if span.state in rested:
             rested[span.state][span.begin // 1_000_000 // step] += 1
-    spawned = Counter(begin // 1_000_000 // step for begin, _ in _first_begins(past).values())
+    spawned = Counter(made // 1_000_000 // step for made in past.made.values() if made >= past.begin)
     every = (
         [*range(past.begin // 1_000_000 // step, past.end // 1_000_000 // step + 1)] if past.titles else []
     )
@@ -211,8 +208,10 @@ def _step(past: Timeline) -> int:
 
 
 def _words(seconds: int) -> str:
-    known = {60: "a minute", 3_600: "an hour", 86_400: "a day", 7 * 86_400: "a week"}
-    return known.get(seconds, f"{seconds // 60} minutes" if seconds < 3_600 else f"{seconds // 3_600} hours")
+    known = {60: "a minute", 3_600: "an hour", DAY: "a day", 7 * DAY: "a week"}
+    units = ((DAY, "days"), (3_600, "hours"), (60, "minutes"))
+    size, unit = next((size, unit) for size, unit in units if seconds >= size)
+    return known.get(seconds, f"{seconds // size} {unit}")
 
 
 def durations_figure(past: Timeline) -> go.Figure:
@@ -268,13 +267,12 @@ def facts(past: Timeline) -> list[tuple[str, str]]:
     """The numbers above the pictures."""
     states = Counter(span.state for span in past.spans if not span.end)
     work = [(span.end - span.begin) / 1_000_000 for span in past.spans if span.state == WORKING and span.end]
-    median = sorted(work)[len(work) // 2] if work else 0
     return [
         (f"{len(past.titles):,}", "tasks"),
         *((f"{states[state]:,}", state.lower().replace("_", " ")) for state in STATES if states[state]),
         (f"{len(lanes(past)):,}", "agents"),
         (f"{sum(past.mail.values()):,}", "messages"),
-        (_long(median), "median while of work"),
+        *([(_long(sorted(work)[len(work) // 2]), "median while of work")] if work else []),
         (f"{past.events:,}", "events"),
     ]
 
