@@ -18,6 +18,7 @@ WORDS = {
     "merge": ("approved by {who}, not merged", "merges"),
     "setback": ("{who} could not merge it", "failed merges"),
     "conflict": ("another clone's work came before that of {who}", "conflicts"),
+    "circle": ("hangs on itself", "circles"),
     "failed": ("{who} gave up", "failed"),
     "question": ("{who} asks", "questions"),
     "ack": ("{who} waits for an ack", "acks"),
@@ -97,34 +98,38 @@ def _record(item: Item, viewer: Viewer, now: int, *, may_approve: bool) -> dict[
     }
 
 
+# What anybody may do about a thing: the words before and after its name.
+_OPEN_TO_ALL: dict[str, tuple[tuple[str, ...], ...]] = {
+    "setback": (("review",), ("reject", "--reason", "…")),
+    "conflict": (("conflicts",),),
+    "merge": (("merge",),),
+    "failed": (("retry",), ("cancel",)),
+}
+
+
 def _commands(item: Item, viewer: Viewer, *, may_approve: bool) -> list[list[str]]:
     """What the viewer may do about it, the likely first; where someone else must act, how to look at it."""
     from cli.reaping import forced_release
 
     name = item.subject
     mine = viewer.name not in item.closed and item.open in ("", viewer.name)
+    commands = [[first, name, *more] for first, *more in _OPEN_TO_ALL.get(item.kind, ())]
     match item.kind:
         case "review" if mine and may_approve:
-            commands = [["approve", name], ["reject", name, "--reason", "…"], ["show", name]]
-        case "setback":
-            commands = [["review", name], ["reject", name, "--reason", "…"], ["show", name]]
-        case "conflict":
-            commands = [["conflicts", name], ["show", name]]
-        case "merge":
-            commands = [["merge", name], ["show", name]]
-        case "failed":
-            commands = [["retry", name], ["cancel", name], ["show", name]]
+            commands = [["approve", name], ["reject", name, "--reason", "…"]]
+        case "circle":
+            kind, other = item.link
+            commands = [["unlink", name, f"--{kind}", other], ["graph", name]]
         case "question" if mine:
-            commands = [["answer", name, "…"], ["read", name]]
+            commands = [["answer", name, "…"]]
         case "ack" if mine:
-            commands = [["ack", name], ["read", name]]
+            commands = [["ack", name]]
         case "lost":
-            commands = [forced_release(name) if item.elsewhere else ["reap"], ["show", name]]
-        case "question" | "ack":
-            commands = [["read", name]]
+            commands = [forced_release(name) if item.elsewhere else ["reap"]]
         case _:
-            commands = [["show", name]]
-    return [["crewlog", *words] for words in commands]
+            pass
+    look = "read" if item.kind in ("question", "ack") else "show"
+    return [["crewlog", *words] for words in [*commands, [look, name]]]
 
 
 def sentence(row: dict[str, Any]) -> str:

@@ -492,7 +492,9 @@ HIT = _object(
 )
 ATTENTION = _object(
     {
-        "kind": {"enum": ["review", "merge", "setback", "conflict", "failed", "question", "ack", "lost"]},
+        "kind": {
+            "enum": ["review", "merge", "setback", "conflict", "circle", "failed", "question", "ack", "lost"]
+        },
         "id": TEXT,
         "since": TIME,
         "age": COUNT,

@@ -9,11 +9,14 @@ from typing import NamedTuple
 from domain.blobs import preview
 from domain.event import format_time
 from domain.task import (
+    AFTER,
     APPROVED,
     FAILED,
     IN_REVIEW,
     MERGING,
+    PARENT,
     Approved,
+    Card,
     Failed,
     InReview,
     Merging,
@@ -21,6 +24,7 @@ from domain.task import (
     Task,
     load,
 )
+from projections.graph import circles
 from projections.mail_pages import Row, unacked, unanswered
 from projections.task_rows import WAITING
 from projections.tasks import conflicts, losers
@@ -33,8 +37,9 @@ _STATES = (IN_REVIEW, APPROVED, MERGING, FAILED)
 class Item(NamedTuple):
     """One thing that waits. `subject` is a task or a message; `who` is concerned beside the one who looks.
 
-    `kind` is review, merge, setback (a merging that failed), conflict, failed, question, ack or lost. `closed`: the names
-    that may not act on it; `open`: the only one that may, "" for any other. `elsewhere`: the claim is of another store.
+    `kind` is review, merge, setback (a merging that failed), conflict, circle (of links), failed, question, ack or
+    lost. `closed`: the names that may not act on it; `open`: the only one that may, "" for any other. `link`: the kind
+    and the other end of the link that opens the circle. `elsewhere`: the claim is of another store.
     """
 
     kind: str
@@ -47,6 +52,7 @@ class Item(NamedTuple):
     open: str = ""
     submission: str | None = None
     elsewhere: bool = False
+    link: tuple[str, str] = ("", "")
 
 
 def waiting(connection: sqlite3.Connection, now: int, limit: int) -> list[Item]:
@@ -56,6 +62,11 @@ def waiting(connection: sqlite3.Connection, now: int, limit: int) -> list[Item]:
     # What is in conflict can be neither approved nor merged before that is settled.
     found = [item for item in found if item.subject not in unsettled]
     found += [_in_conflict(connection, name) for name in sorted(unsettled)]
+    found += [
+        _in_circle(connection, kind, way)
+        for kind in (AFTER, PARENT)
+        for way in circles(connection, kind, harmful=True)[:limit]
+    ]
     found += map(_question, unanswered(connection, limit))
     asked_before = format_time(now - OVERDUE * 1_000_000)
     found += [_ack(row) for row in unacked(connection, limit) if row["at"] < asked_before]
@@ -99,8 +110,18 @@ def _of_task(task: Task) -> Item:
             raise ValueError(task.state)
 
 
+def _card(connection: sqlite3.Connection, name: str) -> Card:
+    return load(connection.execute("SELECT data FROM tasks WHERE id = ?", (name,)).fetchone()[0]).card
+
+
+def _in_circle(connection: sqlite3.Connection, kind: str, way: list[str]) -> Item:
+    card = _card(connection, way[0])
+    link = (kind, way[1])
+    return Item("circle", card.updated, card.id, card.spawner, " → ".join(way), card.title, link=link)
+
+
 def _in_conflict(connection: sqlite3.Connection, name: str) -> Item:
-    card = load(connection.execute("SELECT data FROM tasks WHERE id = ?", (name,)).fetchone()[0]).card
+    card = _card(connection, name)
     who = ", ".join(losers(connection, name))
     return Item("conflict", card.updated, name, who, f"{len(card.conflicts)} events", card.title)
 

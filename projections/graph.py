@@ -9,7 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 import orjson
 
 from domain.event import Json
-from domain.task import AFTER, PARENT, RELATES, Task, claim_of, linked, load
+from domain.task import AFTER, COMPLETED, PARENT, RELATES, Task, claim_of, linked, load
 from projections.tasks import parts_of
 
 
@@ -112,12 +112,20 @@ def circle(connection: sqlite3.Connection, task: str) -> list[str]:
     return []
 
 
-def circles(connection: sqlite3.Connection, kind: str) -> list[list[str]]:
-    """Ways on which tasks wait for themselves (or are parts of themselves), the first task named at both ends."""
-    statement = "SELECT task, other FROM links INDEXED BY links_by_other WHERE kind = ? ORDER BY task, other"
+def circles(connection: sqlite3.Connection, kind: str, *, harmful: bool = False) -> list[list[str]]:
+    """Ways on which tasks wait for themselves (or are parts of themselves), the first task named at both ends.
+
+    Taking off the first link of each opens all of them. `harmful` leaves out what holds nobody up: links to what is
+    COMPLETED.
+    """
+    statement = (
+        "SELECT circles.task, circles.other, tasks.state FROM circles"
+        " LEFT JOIN tasks ON tasks.id = circles.other WHERE circles.kind = ? ORDER BY circles.task, circles.other"
+    )
     waits: dict[str, set[str]] = {}
-    for task, other in connection.execute(statement, (kind,)):
-        waits.setdefault(task, set()).add(other)
+    for task, other, state in connection.execute(statement, (kind,)):
+        if not (harmful and state == COMPLETED):
+            waits.setdefault(task, set()).add(other)
     found: list[list[str]] = []
     while True:
         try:

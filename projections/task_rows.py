@@ -12,9 +12,9 @@ from domain import task as machine
 from domain.event import VERSION, Event
 from domain.history import UNKNOWN, Fold, fold, is_known, step
 from domain.registry import EVENT_TYPES
-from domain.task import ASSIGNED, COMPLETED, PARENT, Task, claim_of, linked
+from domain.task import ASSIGNED, COMPLETED, Task, claim_of
 from projections.handler import Context, Table, View
-from projections.link_rows import LINKS, create_links, write_links
+from projections.link_rows import CIRCLES, LINKS, create_links, write_links
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -119,7 +119,6 @@ def _facets(task: Task, blockers: int) -> list[Facet]:
     if claim:
         found.append(("holder", claim.holder, state))
     found += [("label", label, state) for label in dict.fromkeys(card.labels)]
-    found += [("part", parent, state) for parent in linked(card, PARENT)]
     if state == ASSIGNED and not blockers and HOLD not in card.labels:
         found += [("ready", card.assignee or "", state), ("ready", "*", state)]
     return found
@@ -375,6 +374,7 @@ VIEW = View(
         Table("conflicts", "task, event"),
         Table("unfolded", "task"),
         LINKS,
+        CIRCLES,
         Table("counts", "facet, value, state"),
         Table("skipped", "position"),
     ),

@@ -7,6 +7,7 @@ names are here too.
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -127,7 +128,7 @@ def full(connection: sqlite3.Connection, task_id: str) -> Row:
     """Everything about one task, as `show` answers it. Texts may be `{"blob": …, "preview": …}`.
 
     `after` lists all tasks that it was made to wait for, `blocked_by` those that are not COMPLETED, `blocks` the open
-    tasks that wait for it, `parts` counts the tasks whose parent it is by state. Raises Refusal `not-found`.
+    tasks that wait for it, `parts` counts all tasks below it by state. Raises Refusal `not-found`.
     """
     row = connection.execute("SELECT data FROM tasks WHERE id = ?", (task_id,)).fetchone()
     if row is None:
@@ -290,15 +291,23 @@ def conflict_counts(connection: sqlite3.Connection, tasks: Sequence[str]) -> dic
 
 
 def parts_of(connection: sqlite3.Connection, parents: Sequence[str]) -> dict[str, dict[str, int]]:
-    """For each of these that has parts: how many of them are in which state."""
+    """For each of these that has parts: how many of them, and of their parts in turn, are in which state.
+
+    Each part counts once, also where clones gave it two parents; a task in a circle is no part of itself.
+    """
     statement = (
-        "SELECT wanted.value, state, n FROM json_each(?) wanted"
-        " CROSS JOIN counts ON counts.facet = 'part' AND counts.value = wanted.value"
+        "WITH RECURSIVE below (parent, task) AS ("
+        " SELECT wanted.value, links.task FROM json_each(?) wanted"
+        " CROSS JOIN links ON links.other = wanted.value AND links.kind = 'parent'"
+        " UNION SELECT below.parent, links.task FROM below"
+        " CROSS JOIN links ON links.other = below.task AND links.kind = 'parent')"
+        " SELECT below.parent, tasks.state FROM below CROSS JOIN tasks ON tasks.id = below.task"
+        " WHERE below.task <> below.parent"
     )
-    found: dict[str, dict[str, int]] = {}
-    for parent, state, number in connection.execute(statement, (orjson.dumps(parents).decode(),)):
-        found.setdefault(parent, {})[state] = number
-    return found
+    found: dict[str, Counter[str]] = {}
+    for parent, state in connection.execute(statement, (orjson.dumps(parents).decode(),)):
+        found.setdefault(parent, Counter())[state] += 1
+    return {parent: dict(numbers) for parent, numbers in found.items()}
 
 
 def ready_count(connection: sqlite3.Connection) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cli.arguments import LimitOption, TaskArg
+from cli.attention import viewer_of
 from cli.call import Call
 from cli.events import event_line
 from cli.grammar import command
@@ -32,6 +33,7 @@ def conflicts(call: Call, task: TaskArg = None, limit: LimitOption = 50) -> None
     call.store.views.catch_up()
     found, more = unsettled(call.store.views.connection, name, limit)
     code = _repository(call) if found else None
+    suffix = viewer_of(call).suffix
     rows: list[dict[str, Any]] = []
     lines: list[str] = []
     for task_id, event_ids in found.items():
@@ -40,10 +42,10 @@ def conflicts(call: Call, task: TaskArg = None, limit: LimitOption = 50) -> None
         for event_id in event_ids:
             event = call.store.log.event(event_id)
             if event:
-                rows.append({**_row(state, event), **_code(code, event)})
+                rows.append({**_row(state, event, suffix), **_code(code, event)})
                 lines.append(f"  {event_line(event)}")
                 lines += _code_lines(rows[-1])
-        lines += [f"  next: {line}" for line in _way_out(task_id)]
+        lines += [f"  next: {line}" for line in _way_out(task_id, suffix)]
     remarks = [] if rows else ["no conflicts"]
     call.answer(Answer({"conflicts": rows, "more": more}, lines, [row["event"] for row in rows], remarks))
 
@@ -53,7 +55,7 @@ def _holder(state: Task) -> str:
     return f"  held by {claim.holder}, claim {short(claim.id)}" if claim else ""
 
 
-def _row(state: Task, event: Event) -> dict[str, Any]:
+def _row(state: Task, event: Event, suffix: str) -> dict[str, Any]:
     claim = claim_of(state)
     return {
         "task": state.card.id,
@@ -65,7 +67,7 @@ def _row(state: Task, event: Event) -> dict[str, Any]:
         "from": event.sender,
         "at": event.ts,
         "replica": event.replica,
-        "next": _way_out(state.card.id),
+        "next": _way_out(state.card.id, suffix),
     }
 
 
@@ -97,5 +99,6 @@ def _code_lines(row: dict[str, Any]) -> list[str]:
     return [f"    branch {row['branch']} {where}"]
 
 
-def _way_out(task_id: str) -> list[str]:
-    return [f"crewlog replay --task {task_id}", f'crewlog resolve {task_id} --note "…"']
+def _way_out(task_id: str, suffix: str) -> list[str]:
+    """How to see what happened, and to settle it; the suffix says who does."""
+    return [f"crewlog replay --task {task_id}", f'crewlog resolve {task_id} --note "…"{suffix}']

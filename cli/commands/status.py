@@ -36,7 +36,8 @@ def status(
 ) -> None:
     """Say what needs you, oldest first, each with the command to type; then how many tasks are in which state.
 
-    Work to review, to merge, that failed; questions without an answer; acks that are overdue; agents that are lost.
+    Work to review, to merge, that failed; what clones did at once; circles of links; questions without an answer; acks
+    that are overdue; agents that are lost.
     """
     rows = attention(call)
     standing = _standing(call)
@@ -91,6 +92,7 @@ _COLOURS = {
     "merge": "36",
     "setback": "31",
     "conflict": "31",
+    "circle": "31",
     "failed": "31",
     "lost": "31",
     "question": "33",

@@ -43,7 +43,7 @@ _OF_KINDS = {
     "question": "yellow",
     "ack": "bright_black",
 }
-_OF_TROUBLE = {"MERGING": "cyan", "setback": "red", "conflict": "red"}
+_OF_TROUBLE = {"MERGING": "cyan", "setback": "red", "conflict": "red", "circle": "red"}
 COLOURS = {**_OF_TROUBLE, **_OF_STATES, **_OF_VERDICTS, **_OF_KINDS}
 
 

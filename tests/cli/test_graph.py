@@ -89,3 +89,35 @@ def test_a_circle_that_a_merge_made_is_reported_and_can_be_opened(crew: Crew) ->
     for row in crew.do("ready --explain")["waiting"]:
         [line] = [sentence for sentence in row["why"] if "waits for itself" in sentence]
         assert f"`crewlog unlink {row['id']} --after " in line
+
+
+def test_in_a_circle_of_parents_each_counts_the_others_once_and_never_itself(crew: Crew) -> None:
+    pot = Pot(SqliteStore(str(crew.folder / ".crewlog")))
+    first, second, third = STREAMS
+    for stream, parent in ((first, third), (second, first), (third, second)):
+        pot.add("task.spawned", stream, title="part", assignee=None, priority=2, parent=parent)
+
+    shown = [crew.do(f"show {stream}")["task"]["parts"] for stream in STREAMS]
+    assert shown == [{"ASSIGNED": 2}] * 3
+    assert len(crew.do("graph")["circles"]) == 1
+
+
+def test_a_circle_is_found_whatever_came_first_and_gone_with_its_last_link(crew: Crew) -> None:
+    """The table of circles is kept by what changes; it must hold what a look at all links finds."""
+    pot = Pot(SqliteStore(str(crew.folder / ".crewlog")))
+    first, second, third = STREAMS
+    for stream in STREAMS:
+        pot.add("task.spawned", stream, title="x", assignee=None, priority=2)
+    links = {
+        (stream, other): pot.add("task.linked", stream, kind="after", to=other).id
+        for stream, other in ((first, second), (second, third), (third, second), (third, first))
+        if crew.do("list")  # catches up link by link
+    }
+    assert len(crew.do("graph")["circles"]) == 2
+    assert crew.do("rebuild")["same"]
+
+    for stream, other in ((third, second), (second, third)):
+        link = {"id": links[stream, other], "kind": "after", "to": other}
+        pot.add("task.unlinked", stream, links=[link])
+        assert crew.do("rebuild")["same"]
+    assert crew.do("graph")["circles"] == []

@@ -145,3 +145,22 @@ def test_parts_come_from_a_file_with_their_epic(crew: Crew) -> None:
     assert crew.do(f"show {part}")["task"]["parent"] == epic
     circle = '{"title":"a","slug":"a","parent":"b"}\n{"title":"b","slug":"b","parent":"a"}\n'
     assert why(crew.refused("spawn --from - --as zoe", stdin=circle)) == ("bad-value", 2)
+
+
+def test_an_epic_counts_the_whole_tree_below_it(crew: Crew) -> None:
+    epic = crew.spawn("epic")
+    chapters = [crew.spawn(f"chapter {number}", f"--parent {epic}") for number in range(2)]
+    page = crew.spawn("page", f"--parent {chapters[0]}")
+    line = crew.spawn("line", f"--parent {page}")
+    finish(crew, line)
+
+    assert crew.do(f"show {epic}")["task"]["parts"] == {"ASSIGNED": 3, "COMPLETED": 1}
+    listed = {row["id"]: row.get("parts") for row in crew.do("list")["tasks"]}
+    assert (listed[epic], listed[chapters[0]]) == (
+        {"ASSIGNED": 3, "COMPLETED": 1},
+        {"ASSIGNED": 1, "COMPLETED": 1},
+    )
+    assert (listed[page], listed[chapters[1]]) == ({"COMPLETED": 1}, None)
+    assert "1 of 4 done: 3 ASSIGNED" in crew.run("graph").out
+    crew.do(f"unlink {page} --parent {chapters[0]} --as zoe")
+    assert crew.do(f"show {epic}")["task"]["parts"] == {"ASSIGNED": 2}

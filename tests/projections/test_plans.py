@@ -44,6 +44,7 @@ QUERIES: dict[str, Query] = {
     "counts": tasks.counts,
     "show": lambda c: tasks.full(c, _some(c)),
     "what waits for a person": lambda c: attention.waiting(c, 10**15, 9),
+    "circles": lambda c: graph.circles(c, "after"),
     "epics' parts": lambda c: tasks.parts_of(c, [_some(c)]),
     "ready, counted": tasks.ready_count,
     "a way between tasks": lambda c: graph.path(c, _some(c), "t-22222222", "after"),
@@ -70,18 +71,25 @@ def traced(connection: sqlite3.Connection, work: Callable[[], object]) -> list[s
     work()
     connection.set_trace_callback(None)
     return [
-        statement for statement in found if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE"))
+        statement
+        for statement in found
+        if statement.startswith(("SELECT", "WITH", "INSERT", "UPDATE", "DELETE"))
     ]
 
 
+HARMLESS = ("VIRTUAL TABLE", "CONSTANT ROW", "SCAN below", "SCAN above")
+
+
 def slow_steps(connection: sqlite3.Connection, statement: str) -> list[str]:
-    """What in the plan of a statement grows with a table. The table-valued json_each has only what it was given."""
+    """What in the plan of a statement grows with a table.
+
+    The table-valued json_each has only what it was given, the tables of WITH RECURSIVE what a walk has met.
+    """
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
     return [
         step
         for step in plan
-        if ("SCAN" in step and "VIRTUAL TABLE" not in step and "CONSTANT ROW" not in step)
-        or "TEMP B-TREE" in step
+        if ("SCAN" in step and not any(harmless in step for harmless in HARMLESS)) or "TEMP B-TREE" in step
     ]
 
 
