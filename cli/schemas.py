@@ -427,6 +427,7 @@ CODE_ANSWERS: dict[str, Schema] = {
     "review": _object(
         {
             "task": TASK_FULL,
+            "files": _list(_CHANGED),
             "notes": _list(_object({"by": TEXT, "at": TIME, "text": LARGE})),
             "outlook": _maybe(
                 _object(

@@ -9,7 +9,7 @@ from cli.arguments import TaskArg
 from cli.call import Call
 from cli.commands.show import OUTPUT_LINES, code_line, gate_lines, unfolded
 from cli.grammar import command
-from cli.output import Answer
+from cli.output import Answer, Columns
 from cli.tables import conflicts_line
 from cli.text import safe, safe_line
 from cli.writes import next_lines
@@ -25,7 +25,7 @@ FILES = 20
 
 @command("review", "crewlog review\ncrewlog review t-3k9f --full", looks=True)
 def review(call: Call, task: TaskArg = None) -> None:
-    """Show what was handed in: evidence, checks, size, notes, whether it merges, and the lines to judge it by.
+    """Show what was handed in: evidence, checks, files, notes, whether it merges, and the lines to judge it by.
 
     Without TASK the one that waits longest. --full shows texts whole.
     """
@@ -45,8 +45,10 @@ def review(call: Call, task: TaskArg = None) -> None:
     lines = [
         line for line in next_lines(state, who.name if who else None) if not line.startswith("crewlog review")
     ]
-    data = {"task": shown, "notes": notes, "outlook": outlook, "next": lines}
-    call.answer(Answer(data, _lines(shown, notes, outlook, gate_lines(call, shown), lines), [name]))
+    files = _files(call, state)
+    data = {"task": shown, "files": files, "notes": notes, "outlook": outlook, "next": lines}
+    told = _lines(shown, files, notes, outlook, gate_lines(call, shown), lines)
+    call.answer(Answer(data, told, [name]))
 
 
 def _oldest(call: Call) -> str:
@@ -61,6 +63,22 @@ def _oldest(call: Call) -> str:
             "nothing-yet", "nothing waits for a review", "`crewlog wait --event task.submitted` does."
         )
     return min(since)[1]
+
+
+def _files(call: Call, state: Task) -> list[dict[str, Any]]:
+    """The files that were changed, and by how many lines; [] where the commit is not here, or there is none."""
+    submission = handed_in(state)
+    if submission is None or not submission.commit or call.code is None:
+        return []
+    from cli.git.repository import printable
+    from cli.git.review import ends_of
+
+    try:
+        found, before, commit = ends_of(call, state)
+        rows = found.changed(before, commit)
+    except Refusal:  # what is not here is told with the outlook
+        return []
+    return [{"path": printable(row.path), "added": row.added, "removed": row.removed} for row in rows]
 
 
 def _outlook(call: Call, state: Task) -> dict[str, Any] | None:
@@ -100,6 +118,7 @@ def _foretold(found: Repository, task: str, submission: Submission, base: str) -
 
 def _lines(
     shown: dict[str, Any],
+    files: Sequence[dict[str, Any]],
     notes: Sequence[dict[str, Any]],
     outlook: dict[str, Any] | None,
     gate: Sequence[str],
@@ -116,6 +135,7 @@ def _lines(
         lines += _said("states to have run", submission["ran"])
     line = code_line(shown)
     lines += [f"  {line}"] if line else []
+    lines += _stat(files)
     if shown["conflicts"]:
         lines += [f"  {conflicts_line(shown['conflicts'])} of clones: settle them first"]
     lines += _merging(outlook)
@@ -124,6 +144,17 @@ def _lines(
     if shown["setback"]:
         lines += [*_said("the last merge failed", shown["setback"]["reason"]), *gate]
     return lines + [f"  next: {line}" for line in ahead]
+
+
+def _stat(files: Sequence[dict[str, Any]]) -> list[str]:
+    columns = Columns()
+    for row in files[:FILES]:
+        binary = row["added"] is None
+        columns.add(
+            "  ", "binary" if binary else f"+{row['added']} -{row['removed']}", safe_line(row["path"])
+        )
+    more = [f"    … {len(files) - FILES} more files"] if len(files) > FILES else []
+    return [*columns.lines(), *more]
 
 
 def _checked(check: dict[str, Any] | None) -> list[str]:

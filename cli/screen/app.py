@@ -22,7 +22,7 @@ from cli.output import Columns
 from cli.screen.picture import Line, Picture, take
 from cli.text import safe
 from domain.refusals import Refusal
-from domain.task import STATES
+from domain.task import STATES, submission_of
 
 LOOK = 0.5
 AT_LEAST_EVERY = 10  # looks: ages grow although nothing happens
@@ -247,8 +247,16 @@ class Top(App[None]):
         if line is None or not line.about:
             return
         self._opened = line
-        _, said = self.give("read" if line.about.startswith("m-") else "show", line.about)
-        self.push_screen(Shown(safe(said)))
+        self.push_screen(Shown(safe(self._all_about(line.about))))
+
+    def _all_about(self, name: str) -> str:
+        """A message; of a task what is to be judged, and what happened; of any other task what `show` says."""
+        if name.startswith("m-"):
+            return self.give("read", name)[1]
+        state = self._call.store.log.state(f"task/{name}")
+        if state is None or submission_of(state) is None:
+            return self.give("show", name)[1]
+        return f"{self.give('review', name)[1]}\n\n{self.give('log', name)[1]}"
 
     @on(OptionList.OptionSelected)
     def _selected(self) -> None:

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -17,6 +18,7 @@ from cli.call import Call
 from cli.screen.app import Panel, Top
 from cli.shell import Shell
 from tests.cli.conftest import Crew, Terminal
+from tests.cli.repositories import ALONE, commit, repository
 
 TASKS = 1_000
 SIZE = (80, 24)
@@ -30,16 +32,20 @@ class Busy:
     named: dict[str, str] = field(default_factory=dict[str, str])
 
 
+def tasks(number: int) -> str:
+    """So many tasks, as `spawn --from` reads them."""
+    return "".join(
+        orjson.dumps({"title": f"task number {place}", "labels": [f"l{place % 7}"]}).decode() + "\n"
+        for place in range(number)
+    )
+
+
 @pytest.fixture
 def busy(crew: Crew) -> Busy:
     """A thousand tasks, one in review, one worked on, one failed, a question, an ack."""
-    lines = b"".join(
-        orjson.dumps({"title": f"task number {number}", "labels": [f"l{number % 7}"]}) + b"\n"
-        for number in range(TASKS - 3)
-    )
     crew.do("join zoe --person --pid 1")
     crew.do("join ada --pid 1")
-    crew.do("spawn --from - --as zoe", stdin=lines.decode())
+    crew.do("spawn --from - --as zoe", stdin=tasks(TASKS - 3))
     review, claim = crew.submitted("Greet by name")
     failed = crew.spawn("too hard")
     claim = crew.start(failed, "bob")
@@ -181,7 +187,8 @@ def test_enter_opens_a_task_with_its_history_and_a_key_acts_on_it_there(busy: Bu
         await pilot.press("enter")
         await pilot.pause()
         shown = pane(app)
-        assert f"{busy.named['review']}  IN_REVIEW  p2  Greet by name" in shown
+        assert f"{busy.named['review']}  IN_REVIEW  Greet by name" in shown
+        assert "handed in by ada" in shown
         assert "task.submitted" in shown
         await pilot.press("a")
         await pilot.pause()
@@ -189,6 +196,36 @@ def test_enter_opens_a_task_with_its_history_and_a_key_acts_on_it_there(busy: Bu
 
     on_screen(busy, play)
     assert busy.crew.state(busy.named["review"]) == "COMPLETED"
+
+
+def test_enter_on_work_to_judge_shows_evidence_check_and_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a repository, on 80 by 24, also where the terminal gets smaller meanwhile."""
+    for name, value in ALONE.items():
+        monkeypatch.setenv(name, value)
+    place = tmp_path / "code"
+    crew = Crew(repository(place), dict(ALONE))
+    crew.do("init --as zoe")
+    task = crew.spawn("Greet by name")
+    work = Path(crew.do(f"start {task} --as ada")["dir"])
+    commit(work)
+    crew.do("done --evidence 'all 31 tests pass' --check 'echo fine'", cwd=work)
+    crew.do("spawn --from - --as zoe", stdin=tasks(TASKS - 1))
+
+    async def play(pilot: Pilot[None], app: Top) -> None:
+        chosen(app, "pipeline", task)
+        await pilot.press("enter")
+        await pilot.pause()
+        for width, height in (SIZE, (60, 20), (120, 40)):
+            await pilot.resize_terminal(width, height)
+            await pilot.pause()
+            shown = pane(app)
+            assert {len(line) for line in shown.split("\n")} == {width}
+            for said in ("all 31 tests pass", "`echo fine` exited with 0", "+1 -0", "merges with main"):
+                assert said in shown, (said, width)
+
+    on_screen(Busy(crew), play)
 
 
 def test_an_ack_by_key_takes_the_message_out_of_the_inbox(busy: Busy) -> None:

@@ -19,6 +19,7 @@ def test_review_shows_all_that_one_must_know_and_the_lines_to_judge_by(team: Tea
     answer = team.do(f"review {work.task}")
 
     assert answer["task"]["submission"]["evidence"] == "all 31 tests pass"
+    assert [(row["added"], row["removed"]) for row in answer["files"]] == [(1, 0)]
     assert [note["text"] for note in answer["notes"]] == ["mind the gap"]
     assert answer["outlook"] == {
         "here": True,
@@ -39,6 +40,7 @@ def test_review_shows_all_that_one_must_know_and_the_lines_to_judge_by(team: Tea
         "exited with 0",
         "    fine",
         "1 commit, 1 files, +1 -0",
+        f"    +1 -0  {answer['files'][0]['path']}",
         "mind the gap",
         "merges with main",
     ):
