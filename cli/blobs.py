@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 from cli.call import Call
 from domain.blobs import digest_of, preview
@@ -20,3 +21,20 @@ def whole_text(call: Call, text: str | dict[str, Any]) -> str:
         if refusal.code not in ("not-found", "redacted"):
             raise
         return f"{preview(text)}… ({refusal.message})"
+
+
+def unfolded(call: Call, value: Any) -> Any:
+    """The value as it is, with --full with its long texts whole."""
+    return with_texts(call, value) if call.options.full else value
+
+
+def with_texts(call: Call, value: Any) -> Any:
+    """The value with every reference to a blob replaced by its text."""
+    if isinstance(value, dict):
+        members = cast("dict[str, Any]", value)
+        if digest_of(members):
+            return whole_text(call, members)
+        return {name: with_texts(call, item) for name, item in members.items()}
+    if isinstance(value, list):
+        return [with_texts(call, item) for item in cast("Sequence[Any]", value)]
+    return value

@@ -170,7 +170,7 @@ def written_answer(
 # --- showing -----------------------------------------------------------------------------------------------------
 
 
-def whole(call: Call, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def rows_with_texts(call: Call, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows; with `--full` their texts are whole, also where only a claim check is stored."""
     if not call.options.full:
         return list(rows)

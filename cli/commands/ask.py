@@ -19,8 +19,8 @@ from cli.mailing import (
     UnknownOption,
     address,
     message_text,
+    rows_with_texts,
     shown_address,
-    whole,
     written_answer,
 )
 from cli.output import Answer, print_answer
@@ -89,7 +89,7 @@ def _first_answer(call: Call, message: str, wait: float) -> mail.Answer | None:
 
 def _answered(call: Call, message: Message, asked: Answer, given: mail.Answer) -> Answer:
     shown = {"id": given.id, "from": given.by, "at": given.at, "text": given.text}
-    (shown,) = whole(call, [shown])
+    (shown,) = rows_with_texts(call, [shown])
     text = safe(whole_text(call, given.text))
     lines = [f"{given.by} answers {message.id}:", *(f"    {line}" for line in text.split("\n"))]
     return asked._replace(data={**asked.data, "answer": shown}, lines=lines, tells=[given.id])

@@ -9,7 +9,7 @@ import typer
 from cli.arguments import LimitOption
 from cli.call import Call
 from cli.grammar import command
-from cli.mailing import table, whole
+from cli.mailing import rows_with_texts, table
 from cli.output import UNREAD, Answer
 
 
@@ -35,5 +35,5 @@ def inbox(
     if found.more and not (call.options.json or call.options.quiet):
         which = "older" if all_ else "more"
         remarks.append(f"{found.more:,} {which}: --limit {len(found.rows) + found.more}")
-    data = {"messages": whole(call, found.rows), "more": found.more}
+    data = {"messages": rows_with_texts(call, found.rows), "more": found.more}
     call.answer(Answer(data, lines, [row["id"] for row in found.rows], remarks, tells=[UNREAD]))

@@ -6,7 +6,7 @@ from typing import Any
 
 from cli.call import Call
 from cli.grammar import command
-from cli.mailing import MessageArg, body, marks, message_id, shown_address, table, when, whole
+from cli.mailing import MessageArg, body, marks, message_id, rows_with_texts, shown_address, table, when
 from cli.output import Answer
 from cli.text import safe_line
 
@@ -18,7 +18,7 @@ def read(call: Call, message: MessageArg) -> None:
 
     name = message_id(call, message)
     seen = call.store.views.ask(lambda views: (mail.message(views, name), mail.thread(views, name)))
-    (found,), thread = _whole(call, [seen[0]]), _whole(call, seen[1])
+    (found,), thread = _with_answers(call, [seen[0]]), _with_answers(call, seen[1])
     lines = [*_head(call, found), *body(call, found["text"]), *_answers(call, found["answers"])]
     if len(thread) > 1:
         lines += ["", f"  thread {found['thread']}:", *(f"    {line}" for line in table(call, thread))]
@@ -30,8 +30,8 @@ def _told(found: dict[str, Any], thread: list[dict[str, Any]]) -> list[str]:
     return [*(row["id"] for row in (found, *thread)), *(answer["id"] for answer in found["answers"])]
 
 
-def _whole(call: Call, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{**row, "answers": whole(call, row["answers"])} for row in whole(call, rows)]
+def _with_answers(call: Call, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**row, "answers": rows_with_texts(call, row["answers"])} for row in rows_with_texts(call, rows)]
 
 
 def _head(call: Call, found: dict[str, Any]) -> list[str]:

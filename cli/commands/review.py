@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cli.arguments import TaskArg
+from cli.blobs import unfolded
 from cli.call import Call
-from cli.commands.show import OUTPUT_LINES, code_line, gate_lines, unfolded
+from cli.code_lines import OUTPUT_LINES, code_line, gate_lines
 from cli.grammar import command
 from cli.output import Answer, Columns
 from cli.tables import conflicts_line
