@@ -57,7 +57,8 @@ PidOption = Annotated[
         "--pid", metavar="PID", help="The session's process, if not the one found.", show_default=False
     ),
 ]
-LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="How many at most.")]
+MOST_LIMIT = 100_000
+LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, max=MOST_LIMIT, help="How many at most.")]
 CursorOption = Annotated[
     str,
     typer.Option("--cursor", metavar="CURSOR", help="Go on where the last page ended.", show_default=False),

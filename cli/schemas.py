@@ -470,7 +470,7 @@ NODE = _object(
     {
         **{
             name: TASK_ROW["properties"][name]
-            for name in ("id", "title", "state", "priority", "assignee", "holder")
+            for name in ("id", "slug", "title", "state", "priority", "assignee", "holder")
         },
         "parent": MAYBE_TEXT,
         "after": _list(TEXT),

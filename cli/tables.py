@@ -82,8 +82,13 @@ def rolled_up(parts: dict[str, int]) -> str:
     )
 
 
+def named(row: Row) -> str:
+    """The title, behind the slug by which people know the task."""
+    return safe_line(f"{row['slug']}: {row['title']}" if row.get("slug") else row["title"])
+
+
 def _title(call: Call, style: Style, row: Row) -> str:
-    title = safe_line(f"{row['slug']}: {row['title']}" if row.get("slug") else row["title"])
+    title = named(row)
     labels = "".join(f" [{safe_line(label)}]" for label in row.get("labels", ()))
     parts = f" ({rolled_up(row['parts'])})" if row.get("parts") else ""
     return (title if call.options.full or style.room else cut(title, TITLE_WIDTH)) + labels + parts

@@ -91,6 +91,7 @@ def _node(task: Task, parts: dict[str, int]) -> Json:
     card, claim = task.card, claim_of(task)
     return {
         "id": card.id,
+        "slug": card.slug,
         "title": card.title,
         "state": task.state,
         "priority": card.priority,

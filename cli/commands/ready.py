@@ -11,8 +11,8 @@ import typer
 from cli.arguments import CursorOption, LimitOption
 from cli.call import Call, Who
 from cli.grammar import command
-from cli.output import Answer
-from cli.tables import page_answer
+from cli.output import Answer, Columns
+from cli.tables import named, page_answer
 from cli.text import safe_line
 
 if TYPE_CHECKING:
@@ -43,12 +43,17 @@ def ready(
 
 
 def _explained(call: Call, answer: Answer, who: Who | None, limit: int) -> Answer:
-    waiting = [
-        {"id": row["id"], "title": row["title"], "why": why}
-        for row, why in islice(_waiting(call.store.views.connection, who), limit)
-    ]
-    lines = [f"{row['id']}  not ready: {safe_line(' '.join(row['why']))}" for row in waiting]
+    found = [*islice(_waiting(call.store.views.connection, who), limit)]
+    waiting = [{"id": row["id"], "title": row["title"], "why": why} for row, why in found]
+    lines = [line for row, why in found for line in _told(call, row, why)]
     return Answer({**answer.data, "waiting": waiting}, [*answer.lines, *lines], answer.ids, answer.remarks)
+
+
+def _told(call: Call, row: dict[str, Any], why: list[str]) -> list[str]:
+    """Which task it is, and below that why it is not ready."""
+    columns = Columns(call.style().room)
+    columns.add(row["id"], "not ready", named(row))
+    return [*columns.lines(), *(f"    {safe_line(reason)}" for reason in why)]
 
 
 def _waiting(connection: sqlite3.Connection, who: Who | None) -> Iterator[tuple[dict[str, Any], list[str]]]:

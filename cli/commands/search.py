@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.arguments import LimitOption, UtcOption
+from cli.arguments import MOST_LIMIT, LimitOption, UtcOption
 from cli.call import Call
 from cli.completion import complete_name, complete_task
 from cli.grammar import command
@@ -113,7 +113,9 @@ def _answer(call: Call, wanted: Wanted, found: Found | None, *, utc: bool) -> An
     remarks: list[str] = [] if found.hits else ["nothing found"]
     if more and not (call.options.json or call.options.quiet):
         over = found.total > RANKED
-        remarks.append(f"{'over ' if over else ''}{more:,} more: --limit, or another word")
+        remarks.append(
+            f"{'over ' if over else ''}{more:,} more: --limit {min(found.total, MOST_LIMIT)}, or one more word"
+        )
         if over and not wanted.newest:
             remarks.append(f"so many that the newest stand first; up to {RANKED:,} the best do")
     data = {"hits": [_record(hit) for hit in found.hits], "more": more, "ranked": found.ranked}
