@@ -197,6 +197,10 @@ def check(line: bytes) -> Event:
         raise _corrupt('line does not begin with {"id":"<64 hex>",')
     if id_of(line) != stated:
         raise _corrupt("bytes do not hash to the id", id=stated, expected=id_of(line))
+    fields = _canonical_fields(line)
+    if fields is not None:
+        _check_fields(fields, stated)
+        return _event(fields, line)
     try:
         body: object = _decode(line.decode("ascii"))
     except ValueError as error:
@@ -207,6 +211,34 @@ def check(line: bytes) -> Event:
     _check_fields(fields, stated)
     _check_spelling(fields, line, stated)
     return _event(fields, line)
+
+
+def _canonical_fields(line: bytes) -> Json | None:
+    """The fields of a line that is beyond doubt canonical, as nearly all are; None for one that is to be looked at.
+
+    orjson spells plain text and whole numbers as `canonical` does, in a tenth of the time. It differs where there are
+    escapes by number and with DEL; and it would let floats pass.
+    """
+    if b"\\u" in line or b"\x7f" in line or not line.isascii():
+        return None
+    try:
+        body: Any = orjson.loads(line)
+        rest = {name: value for name, value in body.items() if name != "id"}
+        spelled = orjson.dumps(rest, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
+    except (ValueError, TypeError, AttributeError):
+        return None
+    if line[_ID_END + 2 :] != spelled[1:] or _has_float(body):
+        return None
+    fields: Json = body
+    return fields
+
+
+def _has_float(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_float, cast("Json", value).values()))
+    if isinstance(value, list):
+        return any(map(_has_float, cast("list[object]", value)))
+    return isinstance(value, float)
 
 
 def _check_spelling(fields: Json, line: bytes, stated: str) -> None:

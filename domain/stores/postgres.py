@@ -79,6 +79,10 @@ class _Cursor:
         self._cursor = self._connection.cursor(row_factory=tuple_row)
         self._cursor.execute(placeholders(statement), params)
 
+    def executemany(self, statement: str, params: Sequence[Sequence[Any]]) -> None:
+        for one in params:
+            self.execute(statement, one)
+
     def fetchone(self) -> Any:
         self._pipeline.sync()
         return self._cursor.fetchone()

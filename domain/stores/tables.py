@@ -50,6 +50,9 @@ class Executes(Protocol):
     def execute(self, statement: str, params: Sequence[Any] = ...) -> Any:
         """Run a statement with `?` parameters."""
 
+    def executemany(self, statement: str, params: Sequence[Sequence[Any]]) -> Any:
+        """Run a statement once for each of the parameters."""
+
     def fetchone(self) -> Any:
         """The next row, or None."""
 
@@ -215,16 +218,12 @@ class Tables:
         A key that was used here keeps its first event: another clone may have used the same one.
         """
         rows = [Stored(event.stream, version, event.type, event.line) for event, version in events]
-        run = self.cursor.execute
-        for position, (event, _) in zip(self._insert(rows), events, strict=True):
-            run(
-                "INSERT INTO event_id (id, position, arrived) VALUES (?, ?, ?)", (event.id, position, arrived)
-            )
-            if event.key:
-                run(
-                    "INSERT INTO keys (actor, key, id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                    (event.sender, event.key, event.id),
-                )
+        placed = zip(self._insert(rows), events, strict=True)
+        ids = [(event.id, position, arrived) for position, (event, _) in placed]
+        keys = [(event.sender, event.key, event.id) for event, _ in events if event.key]
+        run = self.cursor.executemany
+        run("INSERT INTO event_id (id, position, arrived) VALUES (?, ?, ?)", ids)
+        run("INSERT INTO keys (actor, key, id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", keys)
 
     def put_chain(self, replica: str, end: Link) -> None:
         """Move the end of a replica's chain, never back."""
