@@ -44,12 +44,12 @@ from domain.refusals import Refusal
 from domain.registry import CONFLICTS_LIMIT, LINKS_LIMIT
 from domain.task import (
     BY_EVENT,
+    COMPLETED,
     PARENT,
-    Approved,
+    STATES,
     Assigned,
     Claim,
     Completed,
-    InReview,
     Link,
     Merging,
     Submission,
@@ -480,7 +480,7 @@ def _require(event: str, task: Task) -> None:
 
 
 def _ordered(states: frozenset[str]) -> list[str]:
-    order = (Assigned.state, Working.state, InReview.state, Approved.state, Merging.state)
+    order = STATES[: STATES.index(COMPLETED)]
     return sorted(states, key=lambda state: (order.index(state) if state in order else len(order), state))
 
 

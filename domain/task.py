@@ -6,8 +6,7 @@ their streams again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -153,85 +152,109 @@ class End(NamedTuple):
     reason: Text
 
 
-@dataclass(frozen=True, slots=True)
-class Assigned:
+class Assigned(NamedTuple):
     """To be done, by the assignee or by anyone."""
 
-    state: ClassVar[str] = ASSIGNED
     card: Card
 
+    @property
+    def state(self) -> str:
+        """ASSIGNED."""
+        return ASSIGNED
 
-@dataclass(frozen=True, slots=True)
-class Working:
+
+class Working(NamedTuple):
     """Somebody holds it."""
 
-    state: ClassVar[str] = WORKING
     card: Card
     claim: Claim
 
+    @property
+    def state(self) -> str:
+        """WORKING."""
+        return WORKING
 
-@dataclass(frozen=True, slots=True)
-class InReview:
+
+class InReview(NamedTuple):
     """Handed in; waits for someone else's judgement."""
 
-    state: ClassVar[str] = IN_REVIEW
     card: Card
     claim: Claim
     submission: Submission
 
+    @property
+    def state(self) -> str:
+        """IN_REVIEW."""
+        return IN_REVIEW
 
-@dataclass(frozen=True, slots=True)
-class Approved:
+
+class Approved(NamedTuple):
     """Accepted; waits to be merged. `setback` says why the last try came to nothing."""
 
-    state: ClassVar[str] = APPROVED
     card: Card
     claim: Claim
     submission: Submission
     approval: Approval
     setback: Setback | None = None
 
+    @property
+    def state(self) -> str:
+        """APPROVED."""
+        return APPROVED
 
-@dataclass(frozen=True, slots=True)
-class Merging:
+
+class Merging(NamedTuple):
     """Its merge commit is built; the base may have it already or not."""
 
-    state: ClassVar[str] = MERGING
     card: Card
     claim: Claim
     submission: Submission
     approval: Approval
     merge: Merge
 
+    @property
+    def state(self) -> str:
+        """MERGING."""
+        return MERGING
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+
+class Completed(NamedTuple):
     """Accepted and in. Final. Claim, submission and approval are None where it was completed in another tool."""
 
-    state: ClassVar[str] = COMPLETED
     card: Card
     claim: Claim | None
     submission: Submission | None
     approval: Approval | None
     end: End
 
+    @property
+    def state(self) -> str:
+        """COMPLETED."""
+        return COMPLETED
 
-@dataclass(frozen=True, slots=True)
-class Cancelled:
+
+class Cancelled(NamedTuple):
     """No longer wanted."""
 
-    state: ClassVar[str] = CANCELLED
     card: Card
     end: End
 
+    @property
+    def state(self) -> str:
+        """CANCELLED."""
+        return CANCELLED
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+
+class Failed(NamedTuple):
     """Given up by its holder."""
 
-    state: ClassVar[str] = FAILED
     card: Card
     end: End
+
+    @property
+    def state(self) -> str:
+        """FAILED."""
+        return FAILED
 
 
 _HELD = (Working, InReview, Approved, Merging)
@@ -430,7 +453,7 @@ def with_card(task: Task, card: Card) -> Task:
     """The task in the same state, with this card."""
     if isinstance(task, Working):  # most events come while somebody works, and `replace` is slow
         return Working(card, task.claim)
-    return replace(task, card=card)
+    return task._replace(card=card)
 
 
 _UPDATED, _PROGRESS = map(Card._fields.index, ("updated", "progress"))
@@ -644,10 +667,8 @@ def _edited(card: Card, payload: Json) -> Card:
     )
 
 
-_CLASSES: dict[str, type[Any]] = {
-    kind.state: kind
-    for kind in (Assigned, Working, InReview, Approved, Merging, Completed, Cancelled, Failed)
-}
+_KINDS = (Assigned, Working, InReview, Approved, Merging, Completed, Cancelled, Failed)
+_CLASSES: dict[str, type[Any]] = dict(zip(STATES, _KINDS, strict=True))
 _PARTS: dict[str, type[Any]] = {
     "claim": Claim,
     "submission": Submission,

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -508,7 +507,7 @@ def test_a_rejection_to_another_gives_them_the_task() -> None:
 @pytest.mark.parametrize("state", [task.FAILED, task.CANCELLED])
 def test_a_retry_begins_an_attempt_with_no_strikes_and_no_holders(state: str) -> None:
     stream = GIVEN[state]()
-    stream.states[-1] = replace(stream.state, card=stream.state.card._replace(strikes=2, holders=(ADA,)))
+    stream.states[-1] = stream.state._replace(card=stream.state.card._replace(strikes=2, holders=(ADA,)))
     old = stream.state.card.attempt
     [retried] = stream.do(Retry(ZOE, "try harder"))
 
@@ -689,7 +688,7 @@ def test_taking_a_link_off_names_every_event_that_made_it() -> None:
 def test_a_task_has_so_many_links_and_no_more() -> None:
     stream = GIVEN[task.ASSIGNED]()
     links = tuple(task.Link("f" * 64, task.AFTER, f"elsewhere#{number}") for number in range(512))
-    stream.states[-1] = replace(stream.state, card=stream.state.card._replace(links=links))
+    stream.states[-1] = stream.state._replace(card=stream.state.card._replace(links=links))
 
     assert refused(stream, Bind(BOB, task.AFTER, "t-bbbbbbbb")).code == "too-large"
 
