@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from domain.config import KEYS, template
 from tests.support.fuzzing import FUZZED, answer, damaged
 
+pytestmark = pytest.mark.faults
+
 SETTINGS = "\n".join(line.removeprefix("# ") for line in template().split("\n")[2:]).encode()
 VALUES = st.sampled_from(
     [

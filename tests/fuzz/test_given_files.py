@@ -14,6 +14,8 @@ from cli.commands.spawn_many import KNOWN
 from tests.support.commands import crewlog
 from tests.support.fuzzing import FUZZED, JSON, answer, damaged
 
+pytestmark = pytest.mark.faults
+
 LINE = json.dumps(
     {"title": "Greet", "body": "b", "priority": 1, "labels": ["a"], "after": ["greet"]}
 ).encode()

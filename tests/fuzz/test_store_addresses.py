@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.refusals import Refusal
 from domain.stores.address import parse
 from tests.support.fuzzing import FUZZED, WORDS
+
+pytestmark = pytest.mark.faults
 
 PARTS = st.sampled_from(["postgresql://", "postgres://", "ada", ":", "@", "db.example.org", "[::1]", "[", "/crews", "?", "schema=", "crew_one", "&", "=", "%", "%41", "%0A", "#", "password=", "sslmode=require", "host=/run", "\n"]) | WORDS  # fmt: skip
 URLS = st.lists(PARTS, max_size=10).map("".join)

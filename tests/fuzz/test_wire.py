@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from cli.warm import requests, wire
 from tests.support.fuzzing import FUZZED, damaged
 
+pytestmark = pytest.mark.faults
+
 FIELDS = st.binary(max_size=30).map(lambda field: field.replace(b"\0", b""))
 RUN = [
     wire.RUN,

@@ -15,6 +15,8 @@ from domain.names import check_name, is_stored_address, stored_address
 from domain.refusals import Refusal
 from tests.support.fuzzing import FUZZED, WORDS, answer
 
+pytestmark = pytest.mark.faults
+
 HEX = st.text("0123456789abcdefABCDEF-gt", max_size=70)
 ADDRESSES = (
     WORDS | WORDS.map("+".__add__) | st.sampled_from(["all", "people", "+", "#ops", "*", "+all", "anyone"])
