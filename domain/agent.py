@@ -9,7 +9,7 @@ import orjson
 
 from domain.event import Event, Json
 
-FOLD = 2
+FOLD = 3
 
 Verdict = Literal["alive", "suspect", "lost"]
 # What a reader may be told of a name: `left` said so itself, `remote` works through another clone of the store.

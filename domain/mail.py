@@ -10,7 +10,7 @@ from domain.draft import Draft
 from domain.event import Event, IllegalEventError, Json
 from domain.refusals import Refusal
 
-FOLD = 2
+FOLD = 3
 GROUPS = ("*", "#")
 MESSAGE_PREFIX = "m-"
 
