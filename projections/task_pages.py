@@ -8,7 +8,10 @@ for, else from counting a range of an index.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
+from itertools import islice
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -158,14 +161,16 @@ def _page(connection: sqlite3.Connection, ranges: list[_Range], limit: int, curs
 def _first(
     connection: sqlite3.Connection, ranges: list[_Range], limit: int, start: Ranked | None
 ) -> list[tuple[Ranked, Row]]:
-    """The first `limit` rows behind `start`, over all ranges."""
-    found = [
-        ((part.rank, (row["priority"], row.pop("created"), row["id"])), row)
-        for part in ranges
-        for row in _rows(connection, part, limit, start)
-    ]
-    found.sort(key=lambda item: item[0])
-    return found[:limit]
+    """The first `limit` rows behind `start`, over all ranges; of each range only those that are taken, and the next."""
+    ranked = [_ranked(connection, part, limit, start) for part in ranges]
+    return [*islice(merge(*ranked, key=itemgetter(0)), limit)]
+
+
+def _ranked(
+    connection: sqlite3.Connection, part: _Range, limit: int, start: Ranked | None
+) -> Iterator[tuple[Ranked, Row]]:
+    for row in _rows(connection, part, limit, start):
+        yield (part.rank, (row["priority"], row.pop("created"), row["id"])), row
 
 
 def _rows(connection: sqlite3.Connection, part: _Range, limit: int, start: Ranked | None) -> Iterable[Row]:

@@ -127,3 +127,52 @@ def test_catching_up_reads_no_whole_table(log: Log) -> None:
     assert len(statements) > 50
     for statement in set(statements):
         assert slow_steps(connection, statement) == [], statement
+
+
+def steps(connection: sqlite3.Connection, work: Callable[[], object]) -> int:
+    """How many instructions SQLite's machine executes for the work: what a clock would say, without its noise."""
+    counted = 0
+
+    def one() -> int:
+        nonlocal counted
+        counted += 1
+        return 0
+
+    connection.set_progress_handler(one, 1)
+    work()
+    connection.set_progress_handler(None, 1)
+    return counted
+
+
+@pytest.mark.parametrize(
+    "query", ["list", "list by state", "ready", "ready for a name", "counts", "ready, counted"]
+)
+def test_a_page_of_a_large_store_costs_what_one_of_a_small_store_costs(
+    query: str, log: Log, views: Views
+) -> None:
+    """In the small store every state has a few tasks; in the large one ten times as many."""
+    crew = Crew(log)
+    crew.play(some_steps(300, seed=3))
+    views.catch_up()
+    small = steps(views.connection, lambda: QUERIES[query](views.connection))
+    crew.play(some_steps(3_000, seed=4))
+    views.catch_up()
+    large = steps(views.connection, lambda: QUERIES[query](views.connection))
+    assert large <= 1.2 * small + 40
+
+
+def test_a_page_over_all_states_reads_few_rows_beside_those_that_it_shows(log: Log, views: Views) -> None:
+    limit = 12
+    for place in range(4 * limit):  # as many ASSIGNED, WORKING, IN_REVIEW and COMPLETED ones
+        stream = new_stream(log)
+        shown = claim(do(log, stream, Start("ada"))) if place % 4 else None
+        if place % 4 > 1:
+            do(log, stream, Submit("ada", shown))
+        if place % 4 > 2:
+            do(log, stream, Approve("zoe", "other"))
+    views.catch_up()
+    connection = views.connection
+
+    one = steps(connection, lambda: tasks.page(connection, TaskFilter(states=STATES[:1]), limit))
+    every = steps(connection, lambda: tasks.page(connection, TaskFilter(), limit))
+    assert every < 1.2 * one
