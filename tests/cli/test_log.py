@@ -128,6 +128,9 @@ def read_lines(stream: IO[str] | None, count: int) -> list[str]:
     return [stream.readline().removesuffix("\n") for _ in range(count)]
 
 
+WRITERS = ("ada", "bob", "cy", "dan", "eve", "fay", "gus", "hal")
+
+
 def test_following_shows_the_events_of_others_each_once_and_in_order(crew: Crew) -> None:
     with following(crew, "--json") as process:
         assert read_lines(process.stdout, 1) == stored(crew)[-1:]
@@ -139,13 +142,17 @@ def test_following_shows_the_events_of_others_each_once_and_in_order(crew: Crew)
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
             )
-            for name in ("ada", "bob")
+            for name in WRITERS
         ]
+        for writer in writers:  # all of them are there before any of them ends
+            assert writer.stdin is not None
+            writer.stdin.write(b'{"title":"x"}\n' * 30)
+            writer.stdin.flush()
         for writer in writers:
-            writer.communicate(b'{"title":"x"}\n' * 30)
+            writer.communicate()
         crew.spawn("the last one")
 
-        seen = read_lines(process.stdout, 61)
+        seen = read_lines(process.stdout, 30 * len(WRITERS) + 1)
 
         assert seen == stored(crew)[1:]
         assert orjson.loads(seen[-1])["payload"]["title"] == "the last one"

@@ -165,7 +165,7 @@ def test_a_page_over_all_states_reads_few_rows_beside_those_that_it_shows(log: L
     limit = 12
     for place in range(4 * limit):  # as many ASSIGNED, WORKING, IN_REVIEW and COMPLETED ones
         stream = new_stream(log)
-        shown = claim(do(log, stream, Start("ada"))) if place % 4 else None
+        shown = claim(do(log, stream, Start("ada"))) if place % 4 else ""
         if place % 4 > 1:
             do(log, stream, Submit("ada", shown))
         if place % 4 > 2:
