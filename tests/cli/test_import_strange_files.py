@@ -12,12 +12,8 @@ from hypothesis import strategies as st
 
 from tests.cli.conftest import Crew
 from tests.support.foreign import bead, snapshot
+from tests.support.fuzzing import JSON
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
 NAMES = {
     "beads": (
         "id",
