@@ -10,11 +10,11 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-import eventsourcing.sqlite
 import pytest
 
 from domain.commands import Note
 from domain.refusals import Refusal
+from domain.stores import sqlite, sqlite_recorder
 from export.verify import verify_log
 from tests.support.powercuts import Disk, Image, Step, acknowledged, cut, sqlite3_on
 from tests.support.stores import SqliteStore, add_task, do, new_stream
@@ -54,7 +54,11 @@ def write(folder: Path, seed: int, monkeypatch: pytest.MonkeyPatch, instead: dic
     chance, before = Random(seed), content(folder)
     store = SqliteStore(str(folder))
     with monkeypatch.context() as patch:
-        patch.setattr(eventsourcing.sqlite, "sqlite3", sqlite3_on(disk(), instead))
+        for module in (
+            sqlite,
+            sqlite_recorder,
+        ):  # two libraries on one file would take each other's locks away
+            patch.setattr(module, "sqlite3", sqlite3_on(disk(), instead))
         log = store.open(keep_open=seed % 2 == 0)
         stream = new_stream(log)
         for number in range(EVENTS):

@@ -120,7 +120,7 @@ def acknowledged(steps: Iterable[Step]) -> set[str]:
 
 
 def sqlite3_on(disk: Disk, instead: Mapping[str, str]) -> SimpleNamespace:
-    """What eventsourcing uses of the module sqlite3, on this disk. `instead`: other settings than those asked for."""
+    """What the store uses of the module sqlite3, on this disk. `instead`: other settings than those asked for."""
 
     def connect(database: str, timeout: float, **_: Any) -> _Connection:
         return _Connection(disk, database, timeout, instead)
@@ -164,7 +164,7 @@ class _Cursor:
 
 
 class _Connection:
-    """The part of sqlite3.Connection that a recorder uses."""
+    """The part of sqlite3.Connection that the store uses."""
 
     row_factory: object
 
@@ -178,15 +178,19 @@ class _Connection:
     def cursor(self) -> _Cursor:
         return _Cursor(self)
 
-    def execute(self, statement: str) -> _Cursor:
-        return self.cursor().execute(statement)
+    @property
+    def in_transaction(self) -> bool:
+        return self.inner.in_transaction
+
+    def execute(self, statement: str, params: Sequence[Any] = ()) -> _Cursor:
+        return self.cursor().execute(statement, params)
 
     def commit(self) -> None:
-        if self.inner.in_transaction:
+        if self.in_transaction:
             self.execute("COMMIT")
 
     def rollback(self) -> None:
-        if self.inner.in_transaction:
+        if self.in_transaction:
             self.execute("ROLLBACK")
 
     def close(self) -> None:
