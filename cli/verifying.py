@@ -26,19 +26,19 @@ def verify_all(call: Call) -> tuple[Verified, list[Finding]]:
         found += verify.verify_states(store.log, step)
     found += verify.verify_blobs(store.log, store.folder, looked.blobs)
     if call.options.from_ is None:
-        found += _beside(call, store)
+        found += _beside(call, store, looked)
     else:
         found += _read(store)
     found += _approvals(call)
     return looked, found
 
 
-def _beside(call: Call, store: Store) -> list[Finding]:
+def _beside(call: Call, store: Store, looked: Verified) -> list[Finding]:
     """What lies beside the log: segments, live.jsonl, views."""
     from export.verify import verify_segments
 
     with progress(call.shell, "segments") as step:
-        found = verify_segments(store.log, store.folder, step)
+        found = verify_segments(store.log, store.folder, step, looked.sums)
     with progress(call.shell, "live.jsonl") as step:
         found += store.live.compare(step)
     with progress(call.shell, "views") as step:

@@ -46,10 +46,14 @@ class Handler(Protocol):
 
 
 class Table(NamedTuple):
-    """A table and the columns that order its rows, so that equal contents read as equal text."""
+    """A table and the columns that order its rows, so that equal contents read as equal text.
+
+    `late`: no handler looks anything up by its indexes, so that a fold of everything makes them at its end.
+    """
 
     name: str
     order: str
+    late: bool = False
 
 
 class View(NamedTuple):

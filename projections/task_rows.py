@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
@@ -317,7 +318,7 @@ class _Handler:
         self._many(f"DELETE FROM counts WHERE {where}", [row[:3] for row in moved if row[3] < 0])  # noqa: S608
 
     def _write_tasks(self, changed: list[_Held]) -> None:
-        rows = [_row(held.task, held) for held in changed if held.task]
+        rows = sorted([_row(held.task, held) for held in changed if held.task], key=itemgetter(0))
         made = [(held.task.card.id,) for held in changed if held.task and held.before is None]
         self._many("DELETE FROM unfolded WHERE task = ?", made)
         unmade = [
@@ -369,7 +370,7 @@ def _json(value: object) -> str:
 VIEW = View(
     "tasks",
     (
-        Table("tasks", "id"),
+        Table("tasks", "id", late=True),
         Table("task_labels", "label, state, priority, created, task"),
         Table("conflicts", "task, event"),
         Table("unfolded", "task"),

@@ -210,21 +210,24 @@ def test_what_was_changed_in_the_files_is_found_with_its_place(what: str, busy: 
     assert findings[0]["path"] == str(path)
 
 
-def test_each_flipped_byte_of_a_segment_is_found(crew: Crew) -> None:
+@pytest.mark.parametrize("how", ["line by line", "by the sums of the log"])
+def test_each_flipped_byte_of_a_segment_is_found(crew: Crew, how: str) -> None:
     from domain.log import Log
     from domain.stores import sqlite
-    from export.verify import verify_segments
+    from export.verify import verify_log, verify_segments
 
     crew.do("export")
     (path,) = segments(crew)
     whole = path.read_bytes()
     environment = sqlite.environment(str(store(crew) / "crewlog.db"), "", read_only=True)
     log = Log(environment, environment, "r-0", keep_open=True)
+    sums = verify_log(log).sums if how == "by the sums of the log" else {}
+    assert verify_segments(log, str(store(crew)), None, sums) == []
     for place in range(len(whole)):
         data = bytearray(whole)
         data[place] ^= 0x01
         path.write_bytes(bytes(data))
-        (finding, *_) = verify_segments(log, str(store(crew)))
+        (finding, *_) = verify_segments(log, str(store(crew)), None, sums)
         assert (finding.code, finding.line, finding.offset) == ("segment-changed", 1, 0), place
     log.close()
 

@@ -334,6 +334,24 @@ def test_other_spellings_are_refused_though_their_hash_is_right(content: str | b
     refused(forged(content))
 
 
+# Without any escape by number a line is judged in a quicker way.
+PLAIN = GOOD.replace("\\u00fc", "u")
+
+
+@pytest.mark.parametrize("name", sorted(name for name in SPELLINGS if "escapes" not in name))
+def test_other_spellings_are_refused_in_a_line_of_plain_text_too(name: str) -> None:
+    check(forged(PLAIN))
+    content = SPELLINGS[name]
+
+    refused(forged(content.replace("\\u00fc", "u") if isinstance(content, str) else content))
+
+
+def test_del_as_it_is_is_refused_since_it_is_escaped() -> None:
+    check(forged(PLAIN.replace("huben", "h\\u007fben")))
+
+    refused(forged(PLAIN.replace("huben", "h\x7fben")))
+
+
 @pytest.mark.parametrize(
     "changed",
     [
