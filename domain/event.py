@@ -233,12 +233,15 @@ def _canonical_fields(line: bytes) -> Json | None:
     return fields
 
 
-def _has_float(value: object) -> bool:
-    if isinstance(value, dict):
-        return any(map(_has_float, cast("Json", value).values()))
-    if isinstance(value, list):
-        return any(map(_has_float, cast("list[object]", value)))
-    return isinstance(value, float)
+def _has_float(container: Json | list[Any]) -> bool:
+    for item in container.values() if isinstance(container, dict) else container:
+        kind = type(item)
+        if kind is float or (kind in _CONTAINERS and _has_float(item)):
+            return True
+    return False
+
+
+_CONTAINERS = (dict, list)
 
 
 def _check_spelling(fields: Json, line: bytes, stated: str) -> None:
