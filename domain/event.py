@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, cast
 
@@ -234,8 +234,9 @@ def _canonical_fields(line: bytes) -> Json | None:
 
 
 def _has_float(container: Json | list[Any]) -> bool:
-    for item in container.values() if isinstance(container, dict) else container:
-        kind = type(item)
+    items: Iterable[Any] = container.values() if isinstance(container, dict) else container
+    for item in items:
+        kind: type[Any] = type(item)
         if kind is float or (kind in _CONTAINERS and _has_float(item)):
             return True
     return False

@@ -214,14 +214,14 @@ def test_what_was_changed_in_the_files_is_found_with_its_place(what: str, busy: 
 def test_each_flipped_byte_of_a_segment_is_found(crew: Crew, how: str) -> None:
     from domain.log import Log
     from domain.stores import sqlite
-    from export.verify import verify_log, verify_segments
+    from export.verify import Sums, verify_log, verify_segments
 
     crew.do("export")
     (path,) = segments(crew)
     whole = path.read_bytes()
     environment = sqlite.environment(str(store(crew) / "crewlog.db"), "", read_only=True)
     log = Log(environment, environment, "r-0", keep_open=True)
-    sums = verify_log(log).sums if how == "by the sums of the log" else {}
+    sums: Sums = verify_log(log).sums if how == "by the sums of the log" else {}
     assert verify_segments(log, str(store(crew)), None, sums) == []
     for place in range(len(whole)):
         data = bytearray(whole)
