@@ -88,6 +88,8 @@ _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=T
 def _check_canonical(value: object) -> None:
     level: list[object] = [value]
     for _ in range(DEPTH_LIMIT):
+        if not level:
+            return
         level = [child for item in level for child in _children(item)]
     if any(isinstance(item, dict | list | tuple) for item in level):
         raise Refusal("bad-value", f"JSON nested deeper than {DEPTH_LIMIT}")

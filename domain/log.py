@@ -25,7 +25,7 @@ from domain.history import UNKNOWN, Fold
 from domain.names import TASK_PREFIX, check_name, is_stored_address, task_id
 from domain.refusals import Refusal
 from domain.registry import BLOB_LIMIT, EVENT_TYPES, check_payload
-from domain.stores.tables import PARAMETERS, READER, Executes, State, Tables
+from domain.stores.tables import PARAMETERS, READER, Executes, Head, Link, State, Tables
 
 if TYPE_CHECKING:
     from eventsourcing.persistence import ApplicationRecorder
@@ -714,7 +714,7 @@ class Transaction:
         """Insert what is absent of events that another clone wrote and `event.check` let pass; any order will do."""
         from domain.intake import Intake
 
-        arrived = self._arrival()
+        arrived = max(self._now(), self._tables.ends(self._log.replica)[1])
         return Intake(self._tables, FOLDS, arrived).insert(events)
 
     def refold(self, stream: str) -> None:
@@ -755,8 +755,7 @@ class Transaction:
                 return self._replayed(first, stream, retry)
         if stream is None:
             return self._append_new(actor, decide, retry, session)
-        state = self._load(stream)
-        stored = self._tables.state(stream)
+        state, stored = self._load(stream)
         if stored.unknown:
             raise _too_new(stream, stored.unknown)
         seen = Seen(stream, state, stored.version, lambda: self._history(stream))
@@ -799,7 +798,7 @@ class Transaction:
         kind = EVENT_TYPES[draft.type].stream
         prefix, field = (TASK_PREFIX, "title") if kind == "task" else (mail.MESSAGE_PREFIX, "text")
         about = preview(draft.payload.get(field))
-        seq = self._tables.chain(self._log.replica).seq
+        seq = self._tables.ends(self._log.replica)[0].seq
         moment = self._log.clock()
         for attempt in range(100):
             text = "\0".join((self._log.replica, str(seq), str(moment), about, str(attempt)))
@@ -817,19 +816,20 @@ class Transaction:
         if not retry.matches(stream, found):
             message = f"key {retry.key!r} already belongs to {found.type} on {found.subject}"
             raise Refusal("key-reuse", message, "Use a new key for a new command.", event=found.id)
-        return Written((found,), self._load(found.stream), replayed=True)
+        return Written((found,), self._load(found.stream)[0], replayed=True)
 
     def _history(self, stream: str) -> list[Event]:
         return [event.parse(line) for line in self._tables.lines(stream)]
 
-    def _load(self, stream: str) -> Any:
+    def _load(self, stream: str) -> tuple[Any, State]:
+        """The state of a stream, and how it is kept."""
         kind = FOLDS[stream.partition("/")[0]]
         stored = self._tables.state(stream)
         if not stored.version:
-            return None
+            return None, stored
         if stored.fold == kind.FOLD:
-            return kind.load(stored.data) if stored.data is not None else None
-        return self._refold(stream, stored.version)
+            return (kind.load(stored.data) if stored.data is not None else None), stored
+        return self._refold(stream, stored.version), self._tables.state(stream)
 
     def _refold(self, stream: str, version: int) -> Any:
         """Fold the stream from its beginning: by an older rule it was folded otherwise, or it has several heads."""
@@ -845,38 +845,39 @@ class Transaction:
     ) -> Written:
         kind = FOLDS[seen.stream.partition("/")[0]]
         state, version = seen.state, seen.version
+        session = self._log.session if session is None else session
         events: list[Event] = []
+        heads = self._tables.heads(seen.stream) if drafts else []
         for draft in drafts:
-            sealed = self._seal(
-                seen.stream, actor, draft, key, self._log.session if session is None else session
-            )
+            end, newest = self._tables.ends(self._log.replica)
+            sealed = self._seal(seen.stream, actor, draft, key, session, heads[:PARENT_LIMIT], end)
+            heads = [*heads[PARENT_LIMIT:], Head(sealed.id, sealed.ts)]
             state, version, key = kind.evolve(state, sealed), version + 1, ""
-            arrived = self._arrival()
-            self._tables.append(sealed, version, arrived)
+            self._tables.append(sealed, version, max(self._now(), newest))
             self._fresh[sealed.id] = sealed
             events.append(sealed)
-        if events and len(self._tables.heads(seen.stream)) > 1:
+        if len(heads) > 1:
             state = self._refold(seen.stream, version)
         elif events:
             self._tables.put_state(seen.stream, State(version, kind.dump(state), kind.FOLD))
         return Written(tuple(events), state)
 
-    def _arrival(self) -> int:
-        """The engine's time, or this machine's; never before the last event's."""
-        return max(self._tables.now() or self._log.clock(), self._tables.newest_arrival())
+    def _now(self) -> int:
+        """The engine's time, or this machine's."""
+        return self._tables.now() or self._log.clock()
 
-    def _seal(self, stream: str, actor: str, draft: Draft, key: str, session: str) -> Event:
+    def _seal(
+        self, stream: str, actor: str, draft: Draft, key: str, session: str, heads: Sequence[Head], end: Link
+    ) -> Event:
         payload, blobs = check_in(draft.type, draft.payload, self._log.blob_limit)
         check_payload(draft.type, payload, draft.on)
         if not is_stored_address(draft.to):
             raise Refusal("bad-name", f"{draft.to[:80]!r} is no address", "Example: bob, +ops, all.")
-        heads = self._tables.heads(stream)[:PARENT_LIMIT]
-        chain = self._tables.chain(self._log.replica)
         optional = {
             "on": draft.on,
             "parents": sorted(head.id for head in heads),
             "session": session,
-            "prev": chain.id,
+            "prev": end.id,
         }
         sealed = event.seal(
             {
@@ -889,11 +890,11 @@ class Transaction:
                 "payload": payload,
                 "key": key or self._log.entropy(8).hex(),
                 "replica": self._log.replica,
-                "seq": chain.seq + 1,
+                "seq": end.seq + 1,
                 **{name: value for name, value in optional.items() if value},
             }
         )
-        if not chain.seq:
+        if not end.seq:
             self._tables.enrol(self._log.replica)
         for blob in blobs:  # only now: an event that is too large leaves no blob behind
             self._tables.put_blob(blob)

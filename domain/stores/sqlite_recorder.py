@@ -61,7 +61,6 @@ class _Pool(SQLiteConnectionPool):
             check_same_thread=False,
             cached_statements=STATEMENTS,
         )
-        connection.row_factory = sqlite3.Row
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
@@ -238,12 +237,13 @@ class Factory(SQLiteFactory):
     def writing(self, recorder: SQLiteApplicationRecorder) -> Generator[tables.Tables]:
         """A transaction that holds the write lock from its beginning to its commit."""
         with self.refusing(), self.datastore.transaction(commit=True) as cursor:
+            plain = cursor.sqlite_cursor  # its wrapper takes as long again
 
             def insert(rows: Sequence[tables.Stored]) -> Sequence[int]:
                 events = cast("Sequence[StoredEvent]", rows)  # it has all that an insert asks for
                 return recorder._insert_events(cursor, events) or ()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
-            yield tables.Tables(cast("tables.Executes", cursor), insert, self.now, self.position_column)
+            yield tables.Tables(cast("tables.Executes", plain), insert, self.now, self.position_column)
 
     @contextmanager
     def refusing(self) -> Generator[None]:

@@ -172,10 +172,15 @@ class Tables:
         row = self._one("SELECT position FROM event_id WHERE id = ?", event_id)
         return int(row[0]) if row else 0
 
-    def newest_arrival(self) -> int:
-        """When the last event arrived here, in microseconds since 1970; 0 for an empty log."""
-        row = self._one("SELECT arrived FROM event_id WHERE position = (SELECT MAX(position) FROM event_id)")
-        return int(row[0]) if row else 0
+    def ends(self, replica: str) -> tuple[Link, int]:
+        """The end of the replica's chain; when the last event arrived here, in µs since 1970, 0 for an empty log."""
+        row = self._one(
+            "SELECT (SELECT seq FROM chain WHERE replica = ?), (SELECT id FROM chain WHERE replica = ?),"
+            " (SELECT arrived FROM event_id WHERE position = (SELECT MAX(position) FROM event_id))",
+            replica,
+            replica,
+        )
+        return Link(row[0] or 0, row[1] or ""), int(row[2] or 0)
 
     def disown(self) -> None:
         """Forget which replicas write here."""
@@ -244,9 +249,15 @@ class Tables:
         """Move the end of the replica's chain and the heads of the stream."""
         run = self.cursor.execute
         self.put_chain(event.replica, Link(event.seq, event.id))
-        for parent in event.parents:
+        new = (event.stream, event.id, event.ts)
+        first, *others = event.parents or ("",)
+        for parent in others:
             run("DELETE FROM stream_heads WHERE stream = ? AND id = ?", (event.stream, parent))
-        run("INSERT INTO stream_heads (stream, id, ts) VALUES (?, ?, ?)", (event.stream, event.id, event.ts))
+        if first:
+            statement = "UPDATE stream_heads SET stream = ?, id = ?, ts = ? WHERE stream = ? AND id = ?"
+            run(statement, (*new, event.stream, first))
+        else:
+            run("INSERT INTO stream_heads (stream, id, ts) VALUES (?, ?, ?)", new)
 
     def add_pulse(self, pulse: Event) -> None:
         """Store the sealed pulse as the next one of its name."""
