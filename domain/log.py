@@ -287,15 +287,18 @@ class Log:
             return
         if self._find_session:  # before the queue: nobody has to wait for it
             self.session, self._find_session = self._find_session(), None
-        with self._open("writer").turn():
-            self._turns += 1
-            try:
-                self._prepare()
-                yield
-            finally:
-                self._turns -= 1
-                if not self.keep_open:
-                    self._close("writer")
+        try:
+            # Opened before the queue and closed behind it: others wait for the transaction only.
+            with self._writer().turn():
+                self._turns += 1
+                try:
+                    self._prepare()
+                    yield
+                finally:
+                    self._turns -= 1
+        finally:
+            if not self.keep_open:
+                self._close("writer")
 
     def settle(self) -> None:
         """Do what the first write would do first (`before_writing`), although nothing may be written."""

@@ -209,7 +209,9 @@ class Factory(SQLiteFactory):
     def check_format(self) -> None:
         """Refuse what is no store of ours (`corrupt`) or was made by a newer crewlog (`newer-store`)."""
         with self.refusing(), self.datastore.get_connection(commit=False) as connection:
-            check_format(cast("tables.Executes", connection.cursor()), self._path)
+            cursor = connection.cursor()
+            check_format(cast("tables.Executes", cursor), self._path)
+            cursor.execute("SELECT 1 FROM stored_events WHERE rowid = 0")  # reads the schema while nobody waits for it
 
     def seal(self, written: tables.Tables, place: str) -> None:
         """The last transaction: from its commit on nothing is written, also by who has opened the store before."""
