@@ -4,8 +4,7 @@
 their streams again.
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations` here: of each annotation that is a string a named tuple makes code, at every start.
 from typing import Any, NamedTuple
 
 import orjson

@@ -211,7 +211,8 @@ class Factory(SQLiteFactory):
         with self.refusing(), self.datastore.get_connection(commit=False) as connection:
             cursor = connection.cursor()
             check_format(cast("tables.Executes", cursor), self._path)
-            cursor.execute("SELECT 1 FROM stored_events WHERE rowid = 0")  # reads the schema while nobody waits for it
+            # Reads the schema while nobody waits for it.
+            cursor.execute("SELECT 1 FROM stored_events WHERE rowid = 0")
 
     def seal(self, written: tables.Tables, place: str) -> None:
         """The last transaction: from its commit on nothing is written, also by who has opened the store before."""
