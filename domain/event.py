@@ -237,11 +237,7 @@ def _canonical_fields(line: bytes) -> Json | None:
 
 def _has_float(container: Json | list[Any]) -> bool:
     items: Iterable[Any] = container.values() if isinstance(container, dict) else container
-    for item in items:
-        kind = cast("type[object]", type(item))
-        if kind is float or (kind in _CONTAINERS and _has_float(item)):
-            return True
-    return False
+    return any(type(item) is float or (type(item) in _CONTAINERS and _has_float(item)) for item in items)
 
 
 _CONTAINERS = (dict, list)
