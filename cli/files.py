@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 
@@ -25,8 +24,10 @@ def read_private(path: str) -> str:
     except OSError as error:
         raise unwritable(error, path) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        from errno import ENXIO
+
         os.close(descriptor)
-        raise unwritable(OSError(errno.ENXIO, ""), path)
+        raise unwritable(OSError(ENXIO, ""), path)
     with open(descriptor, encoding="utf-8", errors="replace") as file:
         text = file.read(LARGEST + 1)
     if len(text) > LARGEST:
