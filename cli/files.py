@@ -37,7 +37,7 @@ def read_private(path: str) -> str:
 
 def is_count(text: str) -> bool:
     """True for a count as crewlog writes it down: `int` refuses thousands of digits, and takes those of all scripts."""
-    return text.isascii() and text.isdigit() and len(text) < 20
+    return text.isascii() and text.isdigit() and len(text) < 19
 
 
 def exclude(common_dir: str, pattern: str) -> None:

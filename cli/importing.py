@@ -53,13 +53,21 @@ def lines(imported: Imported) -> list[str]:
 
 def finding_lines(findings: Sequence[Finding], *, full: bool) -> list[str]:
     """What was wrong, for people: code, place, sentence. Not `full`: the first of each kind."""
-    return first_of_each(findings, finding_line, Counter(found.code for found in findings), full=full)
+    codes = Counter(found.code for found in findings)
+    return first_of_each(findings, finding_line, codes, full=full, where="`crewlog verify`")
 
 
 def first_of_each(
-    findings: Sequence[Finding], line: Callable[[Finding], str], told: Mapping[str, int], *, full: bool
+    findings: Sequence[Finding],
+    line: Callable[[Finding], str],
+    told: Mapping[str, int],
+    *,
+    full: bool,
+    where: str = "--full",
 ) -> list[str]:
     """A line for each finding, or for the first of each kind, and how many more there are; `told` counts by code.
+
+    `where` shows them all.
 
     One kind that comes ten thousand times must not hide another that came once.
     """
@@ -69,9 +77,9 @@ def first_of_each(
         if full or shown[finding.code] < OF_EACH:
             shown[finding.code] += 1
             lines.append(line(finding))
-    where = "" if full else " (--full)"
+    suffix = "" if full else f" ({where})"
     more = {code: number - shown[code] for code, number in told.items()}
-    return lines + [f"… and {number:,} more: {code}{where}" for code, number in more.items() if number]
+    return lines + [f"… and {number:,} more: {code}{suffix}" for code, number in more.items() if number]
 
 
 def finding_line(finding: Finding) -> str:

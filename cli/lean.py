@@ -50,22 +50,38 @@ def defer(name: str, parts: dict[str, str]) -> None:
     if spec is None or spec.loader is None:
         return
     loader, module = spec.loader, module_from_spec(spec)
+    begun: list[str] = []
+
+    def load() -> None:
+        with _loading:  # other threads wait until the names are there; the one that loads must not load again
+            if not begun:
+                begun.append(name)
+                loader.exec_module(module)
+                if module.__dict__.get("__getattr__") is find:
+                    del module.__dict__["__getattr__"]
 
     def find(attribute: str) -> object:
         # Private names are submodules here, or asked for by the import system, which goes on to look for them.
-        if attribute.startswith("_"):
+        if not attribute.startswith("_"):
+            found = _in_part(parts.get(attribute, ""), attribute)
+            if found is not None:
+                setattr(module, attribute, found)
+                return found
+            load()
+        if attribute not in module.__dict__:
             raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
-        if attribute in parts:
-            found: object = getattr(_imported(parts[attribute]), attribute)
-            setattr(module, attribute, found)
-            return found
-        with _loading:
-            if module.__dict__.pop("__getattr__", None):
-                loader.exec_module(module)
-        return getattr(module, attribute)
+        return module.__dict__[attribute]
 
     module.__dict__["__getattr__"] = find
     sys.modules[name] = module
+
+
+def _in_part(part: str, attribute: str) -> object:
+    """The name in that part; None where the part is not there, as in another release: then all of it loads."""
+    try:
+        return getattr(_imported(part), attribute, None) if part else None
+    except ImportError:
+        return None
 
 
 def _imported(name: str) -> ModuleType:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cli.store import Store
 
 LINES = 3
+LOOKED_AT = 50  # of each kind
 WIDTH = 80
 FOLDER = "told"
 _TAKING = frozenset({"task.started", "task.resumed"})
@@ -43,22 +44,30 @@ def news(store: Store, name: str, shown: Collection[str] = ()) -> list[str]:
         store.views.catch_up(wait=False)
         connection = store.views.connection
         told = _told(store, name)
-        lines = [notice.text for notice in behind(connection, name, told.position, store.session, LINES)]
-        answers = answers_for(connection, name, told.position, LINES)
+        lines = [notice.text for notice in behind(connection, name, told.position, store.session, LOOKED_AT)]
+        answers = answers_for(connection, name, told.position, LOOKED_AT)
         lines += [_answered(row) for row in answers if row["id"] not in shown]
-        lines += [_lost(store, *found) for found in lost(connection, name, told.position, LINES)]
-        lines = lines[-LINES:]
+        lines += [_lost(store, *found) for found in lost(connection, name, told.position, LOOKED_AT)]
         came = [row for row in delivered_since(connection, name, told.position) if row["acked"] is None]
         unread = unread_count(connection, name) if came else told.unread
         if UNREAD not in shown and _matters(
             [row for row in came if row["id"] not in shown], unread, told.unread
         ):
-            lines = [*lines[-LINES + 1 :], f"{unread} unread: `crewlog inbox`"]
+            lines = [*_at_most(LINES - 1, lines), f"{unread} unread: `crewlog inbox`"]
+        lines = _at_most(LINES, lines)
         if lines or (shown and (answers or came)):
             _tell(store, name, Told(checkpoint(connection).position, unread))
     except (Refusal, OSError, sqlite3.Error):
         return []  # a command must not fail for what it would have said beside its answer
     return lines
+
+
+def _at_most(number: int, lines: list[str]) -> list[str]:
+    """The newest ones; for those left out one that says so, since they are not told again."""
+    if len(lines) <= number:
+        return lines
+    left = len(lines) - number + 1
+    return [f"{left} more: `crewlog whoami` says what you hold, `crewlog log` what happened", *lines[left:]]
 
 
 def _matters(came: list[dict[str, Any]], unread: int, told: int) -> bool:

@@ -27,6 +27,10 @@ _TAKING = frozenset({"task.started", "task.resumed"})
 _NEWS_TO_ONESELF = frozenset({"task.resumed", "task.expired", "task.merge-failed"})
 _ENDING = frozenset({"task.cancelled", "task.expired", "task.released", "task.failed", "task.merged"})
 _JUDGING = frozenset({"task.rejected", "task.approved", "task.merge-failed"})
+# What takes nothing from anybody, however histories meet.
+_IDLE = frozenset(
+    {"task.noted", "task.edited", "task.linked", "task.unlinked", "task.synced", "task.source-event"}
+)
 _CONCERNED = _TAKING | _ENDING | _JUDGING
 
 
@@ -67,7 +71,8 @@ class _Handler:
             event = stored.event
             if event.id in forks:
                 holders[task_id] = UNCERTAIN
-                self._meetings[task_id] = stored.position
+                if event.type not in _IDLE:
+                    self._meetings[task_id] = stored.position
                 continue
             if event.type not in _CONCERNED and holders[task_id] != UNCERTAIN:
                 continue  # work on a task that somebody holds, as most events are

@@ -13,7 +13,7 @@ from cli.output import Answer
 from cli.text import safe_line
 from cli.writes import short
 from domain.refusals import Refusal
-from domain.task import claim_of
+from domain.task import BRANCHES, claim_of
 
 if TYPE_CHECKING:
     from cli.git.repository import Repository
@@ -93,10 +93,11 @@ def _code(code: Repository | None, event: Event) -> dict[str, Any]:
 def _code_lines(row: dict[str, Any]) -> list[str]:
     if "branch" not in row:
         return []
-    where = (
-        f"at {row['commit'][:12]}" if row["commit"] else f"not here: `crewlog sync` where {row['from']} works"
-    )
-    return [f"    branch {row['branch']} {where}"]
+    where = f"at {(row['commit'] or '')[:12]}"
+    if not row["commit"]:
+        brings = "`crewlog sync`" if row["branch"].startswith(BRANCHES) else "`git push` of it"
+        where = f"not here: {brings} where {row['from']} works"
+    return [f"    branch {safe_line(row['branch'])} {where}"]
 
 
 def _way_out(task_id: str, suffix: str) -> list[str]:

@@ -11,6 +11,7 @@ from cli.grammar import command
 from cli.importing import answer
 from cli.output import Answer
 from cli.progress import progress
+from cli.text import safe_line
 from domain.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -58,7 +59,11 @@ def sync(
     }
     done = answer(call, imported, **more)
     remarks = [*settled, *(f"not pushed: {text}" for text in refused)]
-    lines = [*done.lines, f"{sent:,} events pushed", *(f"pushed {name}" for name in more["branches"])]
+    lines = [
+        *done.lines,
+        f"{sent:,} events pushed",
+        *(f"pushed {safe_line(name)}" for name in more["branches"]),
+    ]
     call.answer(Answer(done.data, lines, done.ids, [*done.remarks, *remarks], done.exit))
 
 

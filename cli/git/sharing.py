@@ -17,7 +17,7 @@ from cli.git.storing import BRANCH, WHO, commit
 from cli.place import find_git
 from cli.store import Store
 from domain.refusals import Refusal
-from domain.task import APPROVED, IN_REVIEW, claim_of, load, submission_of
+from domain.task import APPROVED, BRANCHES, IN_REVIEW, claim_of, load, submission_of
 from export.git import Git
 from export.segments import LOG, is_whole, span
 from projections.tasks import conflicts
@@ -208,10 +208,18 @@ class Sharing:
         return found
 
     def in_conflict(self) -> list[str]:
-        """The branches here of claims and submissions that lost to another clone's and that nobody has settled."""
+        """The branches here of claims and submissions that lost to another clone's and that nobody has settled.
+
+        Only this clone's own work, and only branches that `start` made: anything else is the user's to push.
+        """
         unsettled, _ = conflicts(self.crew.views.connection, None, CONFLICTS)
         events = (self.crew.log.event(event_id) for found in unsettled.values() for event_id in found)
-        named = branches(events)
+        own = self.crew.segments.replicas
+        named = [
+            name
+            for name in branches(one for one in events if one and one.replica in own)
+            if name.startswith(BRANCHES)
+        ]
         heads = (
             self.code.line("for-each-ref", "--format=%(refname)", "refs/heads/").split("\n") if named else []
         )

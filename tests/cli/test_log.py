@@ -148,8 +148,10 @@ def test_following_shows_the_events_of_others_each_once_and_in_order(crew: Crew)
             assert writer.stdin is not None
             writer.stdin.write(b'{"title":"x"}\n' * 30)
             writer.stdin.flush()
-        for writer in writers:
-            writer.communicate()
+        for writer in writers:  # each begins to write when its input ends
+            assert writer.stdin is not None
+            writer.stdin.close()
+        assert [writer.wait() for writer in writers] == [0] * len(writers)
         crew.spawn("the last one")
 
         seen = read_lines(process.stdout, 30 * len(WRITERS) + 1)

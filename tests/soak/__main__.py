@@ -7,6 +7,7 @@ have. build/soak.json has the same.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 import time
@@ -32,13 +33,17 @@ def main() -> int:
     parser.add_argument("seconds", nargs="?", type=float, default=3_600)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--agents", type=int, default=30)
-    parser.add_argument("--keep", action="store_true", help="leave the stores where they are")
+    parser.add_argument(
+        "--keep", action="store_true", help="leave the stores where they are, as where something was wrong"
+    )
     given = parser.parse_args()
     about = machine()
-    with tempfile.TemporaryDirectory(
-        prefix="crewlog-soak-",
-    ) as folder:
-        found = soak(Path(folder), given.seconds, given.agents, given.seed)
+    folder = Path(tempfile.mkdtemp(prefix="crewlog-soak-"))
+    found = soak(folder, given.seconds, given.agents, given.seed)
+    if found["problems"] or given.keep:
+        print(f"the stores are in {folder}")
+    else:
+        shutil.rmtree(folder)
     Path("build").mkdir(exist_ok=True)
     Path("build/soak.json").write_bytes(orjson.dumps({"machine": about, **found}, option=orjson.OPT_INDENT_2))
     print(summary(about, found))
