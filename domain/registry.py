@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, cast
 
-from domain.event import Json, is_id, is_time
+from domain.event import VERSION, Event, Json, is_id, is_time
 from domain.names import LABEL_LIMIT, is_name, is_slug, is_task_id
 from domain.refusals import Refusal
 
@@ -547,11 +547,30 @@ def check_payload(type_name: str, payload: Json, on: Json) -> None:
     for name in payload:
         if name not in fields:
             raise Refusal("bad-value", f"{type_name} has no field {name[:80]!r}")
+    _check_known_fields(kind, payload)
+
+
+def check_shape(event: Event) -> None:
+    """Refuse (`corrupt`) an event from elsewhere in which nothing but a defect or bad intent can have put what is there.
+
+    Every crewlog looks before it writes; what slipped in would be in the log for ever, and views would have to show it.
+    Types and fields that are not known here may come from a newer version, and pass.
+    """
+    kind = EVENT_TYPES.get(event.type)
+    if kind is None or event.v > VERSION:
+        return
+    try:
+        _check_known_fields(kind, event.payload)
+    except Refusal as refusal:
+        raise Refusal("corrupt", f"{event.type}: {refusal.message}", id=event.id) from refusal
+
+
+def _check_known_fields(kind: EventType, payload: Json) -> None:
     for field in kind.fields:
         if field.name in payload:
             _check_field(field, payload[field.name])
         elif field.required:
-            raise Refusal("bad-value", f"{type_name} needs {field.name!r}")
+            raise Refusal("bad-value", f"{kind.name} needs {field.name!r}")
 
 
 def _check_field(field: Field, value: object) -> None:

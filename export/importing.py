@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from domain import event
 from domain.event import LINE_LIMIT, Event, is_id
 from domain.refusals import Refusal
+from domain.registry import check_shape
 from domain.task import Task
 from export.findings import Finding
 from export.segments import REWRITE, batches, blobs_of
@@ -82,6 +83,12 @@ class _Last(NamedTuple):
             return cls(0, line[7:71].decode())
         name = line[replica + 12 : line.index(b'"', replica + 12)].decode()
         return cls(int(line[seq + 7 : line.index(b",", seq + 7)]), line[7:71].decode(), name)
+
+
+def _checked(line: bytes) -> Event:
+    found = event.check(line)
+    check_shape(found)
+    return found
 
 
 def _whole(line: Line) -> bytes:
@@ -158,7 +165,7 @@ class _Import:
             known = self._known(lines)
             for line in lines:
                 try:
-                    found = None if line.data[7:71] in known else event.check(_whole(line))
+                    found = None if line.data[7:71] in known else _checked(_whole(line))
                     now = _Last.of(line.data) if found is None else _Last(found.seq, found.id, found.replica)
                     self._check_place(file, last, now, line.data)
                 except Refusal as refusal:

@@ -429,3 +429,39 @@ def test_a_blob_that_was_redacted_elsewhere_goes_here_too_and_does_not_come_back
             log.blob(digest)
         assert caught.value.code == "redacted"
     assert len(sealed_spans(str(folder(tmp_path, one)), "r-1")) == 2
+
+
+SPAWNED: dict[str, Any] = {"title": "t", "priority": 2, "assignee": None, "labels": []}
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "version", "bad"),
+    [
+        ("task.spawned", {**SPAWNED, "title": None}, 1, True),
+        ("task.spawned", {**SPAWNED, "labels": [{"a": 1}]}, 1, True),
+        ("task.spawned", {"priority": 2}, 1, True),
+        ("task.spawned", {**SPAWNED, "mood": [1]}, 1, False),
+        ("task.spawned", {**SPAWNED, "title": None}, 2, False),
+        ("task.dreamt", {"title": None}, 1, False),
+    ],
+    ids=["no title", "odd label", "field missing", "unknown field", "newer version", "unknown type"],
+)
+def test_what_no_crewlog_can_have_written_stays_outside_and_what_a_newer_one_may_have_comes_in(
+    make: MakeLog, tmp_path: Path, kind: str, payload: dict[str, Any], version: int, bad: bool
+) -> None:
+    fields: dict[str, Any] = {"v": version, "ts": "2026-11-24T10:00:00.000000Z", "from": "zoe", "to": "*"}
+    fields |= {
+        "type": kind,
+        "stream": "task/t-aaaaaaaa",
+        "payload": payload,
+        "key": "k",
+        "replica": "r-a",
+        "seq": 1,
+    }
+    path = tmp_path / "other.jsonl"
+    path.write_bytes(seal(fields).line + b"\n")
+
+    done = taking(make("r-b"), path)
+
+    assert [finding.code for finding in done.findings] == ["bad-line"] * bad
+    assert done.events == (not bad)
