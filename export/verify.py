@@ -138,9 +138,10 @@ class _Look:
         limit, borne = self._limit, 0
         for row in rows:
             position, stream, version, topic, line, kept_id, arrived = row
-            event_id = hashed(line)
-            if not line.startswith(b'{"id":"' + event_id.encode() + b'",'):
-                self._say(position, "bytes-changed", "the bytes do not hash to the id", stated_id(line))
+            event_id = hashed(line) if type(line) is bytes else ""  # by hand one can store a text
+            if not event_id or not line.startswith(b'{"id":"' + event_id.encode() + b'",'):
+                stated = stated_id(line) if event_id else ""
+                self._say(position, "bytes-changed", "the bytes do not hash to the id", stated)
                 self._unread += 1
                 continue
             body = loads(line)
@@ -237,21 +238,8 @@ class _Look:
     def finish(self) -> None:
         """Compare what the events say with the tables."""
         self._report_holes()
-        for replica, (seq, event_id) in self._log.chains().items():
-            end = self.ends.get(replica, End(0, ""))
-            if (
-                (end.seq, end.id) != (seq, event_id)
-                and not self._holes.get(replica)
-                and not self._is_other_end(replica, seq, event_id)
-            ):
-                message = f"{replica} should end with {seq} ({event_id[:12]}), and ends with {end.seq}"
-                self.found.say("chain-end", message, path=replica, hint=_KEEP, of=event_id)
-        heads = {stream: heads for stream, (_, heads) in self._streams.items()}
-        for stream, stored in self._log.all_heads():
-            if heads.pop(stream, None) != stored:
-                self.found.say("heads-wrong", f"the heads of {stream} are not those that its events say")
-        for stream in heads:
-            self.found.say("heads-wrong", f"the heads of {stream} are missing")
+        self._compare_chains()
+        self._compare_heads()
         doubtful = ["stream_heads"]
         if not agree(self._log, self._borne):
             doubtful.append("keys")
@@ -262,6 +250,29 @@ class _Look:
         waiting = self._log.pending()
         if waiting:
             self.found.say("pending", f"{waiting} events wait for one that is not here", hint=_IMPORT)
+
+    def _compare_chains(self) -> None:
+        chains = self._log.chains()
+        for replica in self.ends.keys() - chains.keys():
+            message = f"the end of {replica} is not kept: its numbers would be given again"
+            self.found.say("chain-end", message, path=replica, hint=_KEEP)
+        for replica, (seq, event_id) in chains.items():
+            end = self.ends.get(replica, End(0, ""))
+            if (
+                (end.seq, end.id) != (seq, event_id)
+                and not self._holes.get(replica)
+                and not self._is_other_end(replica, seq, event_id)
+            ):
+                message = f"{replica} should end with {seq} ({event_id[:12]}), and ends with {end.seq}"
+                self.found.say("chain-end", message, path=replica, hint=_KEEP, of=event_id)
+
+    def _compare_heads(self) -> None:
+        heads = {stream: heads for stream, (_, heads) in self._streams.items()}
+        for stream, stored in self._log.all_heads():
+            if heads.pop(stream, None) != stored:
+                self.found.say("heads-wrong", f"the heads of {stream} are not those that its events say")
+        for stream in heads:
+            self.found.say("heads-wrong", f"the heads of {stream} are missing")
 
     def _look_at_each_key(self) -> None:
         keys, position = Keys(self._log), 0
@@ -296,6 +307,7 @@ class _Look:
 
 
 _KEEP = "Keep the file as it is; another clone or a backup has the event as it was."
+_REFOLD = "`crewlog doctor --repair` folds it anew."
 _IMPORT = "Import the segments that hold them: `crewlog import`, `crewlog sync`."
 
 
@@ -311,8 +323,11 @@ def verify_states(log: Log, progress: Progress | None = None) -> list[Finding]:
 def _verify_states(log: Log, progress: Progress | None) -> list[Finding]:
     found = Findings()
     total = log.position()
-    done = 0
+    done = kept = 0
     for (stream, version, data, fold), events in log.all_streams():
+        kept += 1
+        if events is None:  # its bytes were changed, which is a finding of its own
+            continue
         kind = FOLDS.get(stream.partition("/")[0])
         done += len(events)
         if version != len(events):
@@ -322,10 +337,14 @@ def _verify_states(log: Log, progress: Progress | None) -> list[Finding]:
         elif kind and fold == kind.FOLD:
             state = history.fold(kind, events).state
             if data != (kind.dump(state) if state is not None else None):
-                hint = "`crewlog doctor --repair` folds it anew."
-                found.say("state-wrong", f"the state of {stream} is not what its events come to", hint=hint)
+                found.say(
+                    "state-wrong", f"the state of {stream} is not what its events come to", hint=_REFOLD
+                )
         if progress:
             progress(done, total)
+    missing = log.stream_count() - kept
+    if missing > 0:
+        found.say("state-wrong", f"the states of {missing} streams are not kept", hint=_REFOLD)
     return found
 
 

@@ -63,6 +63,9 @@ def placeholders(statement: str) -> bytes:
     return _QUOTED_OR_MARK.sub(put, statement).encode()
 
 
+_ON_DISK = "SET synchronous_commit = on"
+
+
 class _Cursor:
     """A cursor that takes the statements of `domain.stores.tables`.
 
@@ -204,6 +207,8 @@ class Factory(PostgresFactory):
         self.datastore.close()
         self._single = _Single(self._connect)
         self.datastore = _Datastore(self._single, self._schema)
+        self._off = False  # the server's default acknowledges what is not on its disk
+        self._whole: Row | None = None  # the connection of the snapshot that is open
         self._log = Recorder(self.datastore)
         self._pulses = PulseRecorder(self.datastore)
 
@@ -227,6 +232,8 @@ class Factory(PostgresFactory):
             raise refusal_to_connect(error, self._address.text) from error
         if self._reads:
             connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
+        elif self._off:
+            connection.execute(_ON_DISK)
         return connection
 
     def _secrets(self) -> dict[str, str]:
@@ -291,7 +298,8 @@ class Factory(PostgresFactory):
             except psycopg.errors.UndefinedTable:
                 raise self._no_log(connection) from None
             if found["off"] and not self._reads:  # what is acknowledged must be on the server's disk
-                connection.execute("SET synchronous_commit = on")
+                self._off = True
+                connection.execute(_ON_DISK)
         self._judge(found)
 
     def _facts(self, connection: Row) -> DictRow:
@@ -420,12 +428,36 @@ class Factory(PostgresFactory):
     @contextmanager
     def snapshot(self) -> Generator[None]:
         """To its end all that this thread reads is of one moment: transactions inside are parts of this one."""
-        with (
-            self.refusing(),
-            self.datastore.get_connection() as connection,
-            connection.transaction(force_rollback=True),
-        ):
-            yield
+        with self.refusing(), ExitStack() as stack:
+            self._whole = self._begin(stack)
+            try:
+                yield
+            finally:
+                self._whole = None
+
+    def _begin(self, stack: ExitStack, *, again: bool = True) -> Row:
+        """A transaction that only reads, also where the connection went stale while it was idle."""
+        attempt = ExitStack()
+        connection = attempt.enter_context(self._reader())
+        try:
+            attempt.enter_context(connection.transaction(force_rollback=True))
+        except psycopg.OperationalError:
+            stale = connection.closed
+            with suppress(psycopg.Error, PersistenceError):
+                attempt.close()
+            if not (stale and again) or self._whole:
+                raise
+            return self._begin(stack, again=False)
+        stack.enter_context(attempt)
+        return connection
+
+    @contextmanager
+    def _reader(self) -> Generator[Row]:
+        """The connection to read with. A snapshot ends with its connection: what another one reads is of another moment."""
+        with self.datastore.get_connection() as connection:
+            if self._whole and connection is not self._whole:
+                raise psycopg.OperationalError("the connection was lost in the middle")
+            yield connection
 
     @contextmanager
     def reading(self) -> Generator[tables.Executes]:
@@ -435,7 +467,7 @@ class Factory(PostgresFactory):
 
     def _snapshot(self, stack: ExitStack, *, again: bool = True) -> _Cursor:
         attempt = ExitStack()
-        connection = attempt.enter_context(self.datastore.get_connection())
+        connection = attempt.enter_context(self._reader())
         try:
             pipeline = attempt.enter_context(connection.pipeline())
             attempt.enter_context(connection.transaction(force_rollback=True))
@@ -443,7 +475,7 @@ class Factory(PostgresFactory):
             stale = connection.closed
             with suppress(psycopg.Error, PersistenceError):
                 attempt.close()
-            if not (stale and again):
+            if not (stale and again) or self._whole:
                 raise
             return self._snapshot(stack, again=False)  # it went stale while it was idle
         stack.enter_context(attempt)
@@ -452,15 +484,12 @@ class Factory(PostgresFactory):
     @contextmanager
     def scanning(self, statement: str) -> Generator[Iterable[Any]]:
         """The rows of a statement, read as they are asked for: the server keeps the cursor."""
-        with (
-            self.refusing(),
-            self.datastore.get_connection() as connection,
-            connection.transaction(force_rollback=True),
-            connection.cursor("scanning", row_factory=tuple_row) as cursor,
-        ):
-            cursor.itersize = SCANNED
-            cursor.execute(placeholders(statement))
-            yield cursor
+        with self.refusing(), ExitStack() as stack:
+            connection = self._begin(stack)
+            with connection.cursor("scanning", row_factory=tuple_row) as cursor:
+                cursor.itersize = SCANNED
+                cursor.execute(placeholders(statement))
+                yield cursor
 
     def _now_in(self, connection: Row) -> int | None:
         row = None if self._own_clock else connection.execute(_NOW).fetchone()
@@ -468,8 +497,8 @@ class Factory(PostgresFactory):
 
     def now(self) -> int | None:
         """The server's clock in microseconds since 1970: the only one that all machines share."""
-        with self.refusing(), self.datastore.get_connection() as connection:
-            return self._now_in(connection)
+        with self.refusing(), ExitStack() as stack:
+            return self._now_in(self._begin(stack))
 
     def listen(self, *, pulses: bool) -> Listener:
         """What tells of new events, or of new pulses."""

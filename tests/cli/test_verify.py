@@ -61,6 +61,16 @@ TAMPERED: dict[str, tuple[str, set[str]]] = {
         "UPDATE stored_events SET state = CAST(replace(CAST(state AS TEXT), 'a note', 'a vote') AS BLOB)",
         {"bytes-changed"},
     ),
+    "a quote of an event": (
+        "UPDATE stored_events SET state = CAST(replace(CAST(state AS TEXT), '\"payload', '!payload') AS BLOB)",
+        {"bytes-changed"},
+    ),
+    "an event as text": (
+        "UPDATE stored_events SET state = CAST(state AS TEXT) WHERE topic = 'task.noted'",
+        {"bytes-changed"},
+    ),
+    "the end of the chain": ("DELETE FROM chain", {"chain-end"}),
+    "the states": ("DELETE FROM stream_state WHERE stream LIKE 'task/%'", {"state-wrong"}),
     "the kind of a row": (
         "UPDATE stored_events SET topic = 'task.noted' WHERE topic = 'task.started'",
         {"row-changed"},
