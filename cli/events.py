@@ -35,7 +35,7 @@ def event_cells(style: Style, event: Event) -> tuple[str, ...]:
         who,
         kind,
         event.subject,
-        _said(style, event.payload),
+        _said(style, event.payload) or _links(event),
     )
 
 
@@ -51,6 +51,13 @@ def _said(style: Style, payload: dict[str, Any]) -> str:
     if payload.get("forced"):
         texts.insert(0, "by force")
     return safe_line(" ".join(texts))[:160]
+
+
+def _links(event: Event) -> str:
+    """What a task was bound to, or is no longer: `after t-8hq2`."""
+    payload = event.payload
+    links = {"task.linked": [payload], "task.unlinked": payload.get("links", ())}.get(event.type, ())
+    return safe_line(", ".join(f"{link['kind']} {link['to']}" for link in links))[:160]
 
 
 def _in_source(style: Style, payload: dict[str, Any]) -> str:

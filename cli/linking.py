@@ -73,6 +73,7 @@ class Wanted(NamedTuple):
 
 def wanted_links(
     call: Call,
+    command: str,
     task: str | None,
     blocks: Sequence[str] | None,
     after: Sequence[str] | None,
@@ -84,7 +85,7 @@ def wanted_links(
     given += [(PARENT, parent)] if parent is not None else []
     given += [(RELATES, text) for text in relates or ()]
     if not blocks and not given:
-        raise Refusal("usage", "which link?", "Example: crewlog link t-3k9f --blocks t-8hq2")
+        raise Refusal("usage", "which link?", f"Example: crewlog {command} t-3k9f --after t-8hq2")
     name = call.task(task)
     found = [Wanted(call.task(text), AFTER, name) for text in blocks or ()]
     return found + [Wanted(name, kind, _other_end(call, name, text)) for kind, text in given]
@@ -101,12 +102,16 @@ def _other_end(call: Call, task: str, text: str) -> str:
         raise
 
 
-def each_link(call: Call, links: Sequence[Wanted], write: Callable[[Wanted], Written]) -> None:
-    """Write for every link, each judged alone, and answer."""
+def each_link(
+    call: Call, links: Sequence[Wanted], write: Callable[[Wanted], Written], *, done: str, nothing: str
+) -> None:
+    """Write for every link, each judged alone, and answer: what was `done` to it, or why there was `nothing` to do."""
     by_name = {str(link): link for link in links}
 
     def one(text: str | None) -> Answer:
-        return answer(call, write(by_name[text or ""]), said=[f"  {text}"])
+        written = write(by_name[text or ""])
+        said = [f"  {done}: {text}"] if written.events else []
+        return answer(call, written, said=said, nothing=f"nothing to do: {text} {nothing}")
 
     several(call, "task", list(by_name), one)
 

@@ -208,6 +208,7 @@ WRITE = _object(
         "replayed": FLAG,
         "process": _maybe(PROCESS),
         "also_holds": _list(TASK),
+        "blocked_by": _list(TEXT),
         "previous": PREVIOUS,
         "reaped": _list(TASK),
         "notices": _list(TEXT),

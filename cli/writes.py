@@ -10,7 +10,7 @@ import orjson
 from cli.call import Call
 from cli.output import Answer
 from cli.text import safe_line
-from domain.task import Task, claim_of
+from domain.task import AFTER, COMPLETED, Task, claim_of, linked
 
 if TYPE_CHECKING:
     from domain.log import Written
@@ -41,7 +41,7 @@ def outcome(call: Call, written: Written, **extra: Any) -> dict[str, Any]:
     first = extra.pop("first", ())
     data |= extra
     who = call.who()
-    data["next"] = [*first, *next_lines(task, who.name if who else None)]
+    data["next"] = [*first, *next_lines(task, who.name if who else None, blockers(call, task))]
     if call.options.full:
         from projections.tasks import full
 
@@ -51,13 +51,20 @@ def outcome(call: Call, written: Written, **extra: Any) -> dict[str, Any]:
     return data
 
 
-def answer(call: Call, written: Written, *, said: Sequence[str] = (), **extra: Any) -> Answer:
-    """The answer of a command that wrote to one task."""
+def answer(
+    call: Call,
+    written: Written,
+    *,
+    said: Sequence[str] = (),
+    nothing: str = "nothing to do: it is so already",
+    **extra: Any,
+) -> Answer:
+    """The answer of a command that wrote to one task; `nothing` is its remark where there was nothing to write."""
     task: Task = written.state
     data = outcome(call, written, **extra)
     remarks = call.store.after_write() if written.events and not written.replayed else []
     if not written.events:
-        remarks.append("nothing to do: it is so already")
+        remarks.append(nothing)
     if written.replayed:
         remarks.append(REPLAYED)
     lines = [f"{task.card.id}  {task.state:<9}  {safe_line(task.card.title)}", *said]
@@ -65,10 +72,21 @@ def answer(call: Call, written: Written, *, said: Sequence[str] = (), **extra: A
     return Answer(data, lines, [task.card.id], remarks)
 
 
-def next_lines(task: Task, viewer: str | None) -> list[str]:
-    """What the viewer can sensibly type next, wherever it is pasted; a claim is offered to its holder only."""
+def blockers(call: Call, task: Task) -> list[str]:
+    """The tasks that this one waits for as the log has them: those that are not COMPLETED, or not here."""
+    states = {other: call.store.log.state(f"task/{other}") for other in linked(task.card, AFTER)}
+    return [other for other, state in states.items() if state is None or state.state != COMPLETED]
+
+
+def next_lines(task: Task, viewer: str | None, waits: Sequence[str] = ()) -> list[str]:
+    """What the viewer can sensibly type next, wherever it is pasted; a claim is offered to its holder only.
+
+    Nobody is sent to start what `waits` for other tasks: it is shown what stands in the way.
+    """
     name, claim = task.card.id, claim_of(task)
     match task.state:
+        case "ASSIGNED" if waits:
+            return [f"crewlog show {waits[0]}"]
         case "ASSIGNED":
             return [f"crewlog start {name}{f' --as {task.card.assignee}' if task.card.assignee else ''}"]
         case "WORKING" if claim and claim.holder == viewer:

@@ -44,4 +44,5 @@ def link(
             check_link(call, wanted)
             return call.write(wanted.task, Bind(call.actor, wanted.kind, wanted.to))
 
-    each_link(call, wanted_links(call, task, blocks, after, parent, relates), one)
+    links = wanted_links(call, "link", task, blocks, after, parent, relates)
+    each_link(call, links, one, done="linked", nothing="is linked already")

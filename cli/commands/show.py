@@ -61,7 +61,9 @@ def show(call: Call, task: TaskArg = None, utc: UtcOption = False) -> None:
     for event in latest:
         table.add(*event_cells(style, event))
     lines += table.lines()
-    lines += [f"  next: {line}" for line in next_lines(state, who.name if who else None)[:2]]
+    lines += [
+        f"  next: {line}" for line in next_lines(state, who.name if who else None, shown["blocked_by"])[:2]
+    ]
     call.answer(Answer(data, lines, [name]))
 
 
@@ -80,7 +82,7 @@ def _head(style: Style, shown: dict[str, Any], named: Callable[[Sequence[str]], 
         "after": named(shown["after"]),
         "waits for": named(shown["blocked_by"]) if shown["state"] not in (COMPLETED, CANCELLED) else None,
         "blocks": named(shown["blocks"]),
-        "relates to": named(shown["relates"]),
+        "relates": named(shown["relates"]),
         "links": other_links_line(shown, named),
         "spawned": None if shown["source"] else f"{style.when(shown['created'])} by {shown['spawner']}",
         "conflicts": _conflicts(shown),

@@ -16,7 +16,7 @@ from cli.grammar import command
 from cli.output import Answer
 from cli.place import GitPlace
 from cli.text import safe_line
-from cli.writes import answer
+from cli.writes import answer, blockers
 from domain.refusals import Refusal
 from domain.task import WORKING, claim_of
 
@@ -154,15 +154,19 @@ def finish_claim(
 
 
 def _with_session(call: Call, written: Written, answered: Answer) -> Answer:
-    """The answer with the process whose end ends the claim, and a remark on what else the name works on."""
+    """The answer with the process whose end ends the claim; remarks on what it waits for, on what else is worked on."""
     from cli.holding import held
 
     task, claim = written.state.card.id, claim_of(written.state)
     others = held(call, call.actor, lambda row: row["state"] == WORKING and row["id"] != task)
+    waits = blockers(call, written.state)
     data = {**answered.data, "process": claim.process if claim else None}
     if others:
         data["also_holds"] = [row["id"] for row in others]
-    remarks = [_still(row) for row in others[:REMARKED]]
+    if waits:
+        data["blocked_by"] = waits
+    remarks = [f"it waits for {' '.join(waits)}, not COMPLETED yet: `crewlog graph {task}`"] if waits else []
+    remarks += [_still(row) for row in others[:REMARKED]]
     if len(others) > REMARKED:
         remarks.append(f"and {len(others) - REMARKED} more: `crewlog whoami --as {call.actor}`")
     return answered._replace(data=data, remarks=[*answered.remarks, *remarks])

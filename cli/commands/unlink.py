@@ -36,4 +36,5 @@ def unlink(
     def one(wanted: Wanted) -> Written:
         return call.write(wanted.task, Unbind(call.actor, wanted.kind, wanted.to))
 
-    each_link(call, wanted_links(call, task, blocks, after, parent, relates), one)
+    links = wanted_links(call, "unlink", task, blocks, after, parent, relates)
+    each_link(call, links, one, done="unlinked", nothing="is not linked")

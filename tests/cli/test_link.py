@@ -164,3 +164,92 @@ def test_an_epic_counts_the_whole_tree_below_it(crew: Crew) -> None:
     assert "1 of 4 done: 3 ASSIGNED" in crew.run("graph").out
     crew.do(f"unlink {page} --parent {chapters[0]} --as zoe")
     assert crew.do(f"show {epic}")["task"]["parts"] == {"ASSIGNED": 2}
+
+
+# --- what people read ----------------------------------------------------------------------------------------------
+
+
+def test_unlink_says_that_a_link_is_gone_and_not_what_link_says(
+    crew: Crew, three: tuple[str, str, str]
+) -> None:
+    first, second, _ = three
+    line = f"{second} after {first}"
+
+    linked = crew.run("link", second, "--after", first, "--as", "zoe")
+    unlinked = crew.run("unlink", second, "--after", first, "--as", "zoe")
+
+    assert f"  linked: {line}\n" in linked.out
+    assert f"  unlinked: {line}\n" in unlinked.out
+
+
+def test_unlinking_what_never_was_linked_says_so(crew: Crew, three: tuple[str, str, str]) -> None:
+    first, second, _ = three
+
+    done = crew.run("unlink", second, "--after", first, "--as", "zoe")
+
+    assert done.err == f"nothing to do: {second} after {first} is not linked\n"
+    assert "unlinked" not in done.out
+
+
+def test_linking_what_is_linked_says_so(crew: Crew, three: tuple[str, str, str]) -> None:
+    first, second, _ = three
+    crew.do(f"link {second} --after {first} --as zoe")
+
+    done = crew.run("link", second, "--after", first, "--as", "zoe")
+
+    assert done.err == f"nothing to do: {second} after {first} is linked already\n"
+
+
+@pytest.mark.parametrize("command", ["link", "unlink"])
+def test_without_an_option_the_hint_shows_the_command_that_was_typed(crew: Crew, command: str) -> None:
+    refused = crew.refused(f"{command} {crew.spawn()} --as zoe")
+
+    assert refused["hint"] == f"Example: crewlog {command} t-3k9f --after t-8hq2"
+
+
+@pytest.mark.parametrize("command", ["log", "tail", "show"])
+def test_the_line_of_a_link_says_to_what(crew: Crew, three: tuple[str, str, str], command: str) -> None:
+    first, second, _ = three
+    crew.do(f"link {second} --after {first} --as zoe")
+    crew.do(f"unlink {second} --after {first} --as zoe")
+
+    lines = crew.run(command, *([] if command == "tail" else [second])).out.splitlines()
+
+    made, gone = (next(line for line in lines if kind in line) for kind in ("task.linked", "task.unlinked"))
+    assert made.endswith(f"{second}  after {first}")
+    assert gone.endswith(f"{second}  after {first}")
+
+
+def test_show_parts_each_word_from_what_it_names(crew: Crew, three: tuple[str, str, str]) -> None:
+    first, second, _ = three
+    crew.do(f"link {second} --relates {first} --as zoe")
+
+    assert f"  relates   {first}\n" in crew.run("show", second).out
+
+
+# --- what waits ----------------------------------------------------------------------------------------------------
+
+
+def test_nobody_is_sent_to_start_what_waits(crew: Crew) -> None:
+    blocker = crew.spawn("first")
+
+    spawned = crew.do(f"spawn later --after {blocker} --as zoe")
+    shown = crew.run("show", spawned["task"])
+
+    assert spawned["next"] == [f"crewlog show {blocker}"]
+    assert f"  next: crewlog show {blocker}\n" in shown.out
+    finish(crew, blocker)
+    assert f"  next: crewlog start {spawned['task']}\n" in crew.run("show", spawned["task"]).out
+
+
+def test_who_starts_what_waits_is_told_what_for(crew: Crew, three: tuple[str, str, str]) -> None:
+    first, second, third = three
+    crew.do(f"link {second} --after {first} --as zoe")
+
+    told = crew.run("--json", "start", second, "--as", "ada")
+    free = crew.run("--json", "start", third, "--as", "bob")
+
+    assert told.json["blocked_by"] == [first]
+    assert f"it waits for {first}, not COMPLETED yet: `crewlog graph {second}`" in told.err
+    assert "blocked_by" not in free.json
+    assert "waits for" not in free.err
