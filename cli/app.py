@@ -150,6 +150,12 @@ def _usage(error: Exception, arguments: Sequence[str], shell: Shell) -> Refusal:
     hint = f"`{path} --help` shows how it is typed."
     if "unexpected extra argument" not in message:
         return Refusal("usage", message, hint)
+    from cli.hints import with_option
+
+    extra = message.partition("(s) (")[2].removesuffix(")")
+    meant = with_option(path.rpartition(" ")[2], extra, arguments)
+    if meant:
+        return Refusal("usage", message, meant)
     files = [word for word in arguments if os.path.exists(os.path.join(shell.cwd, word))]
     if len(files) > 1:
         listed = ", ".join(files[:3])

@@ -209,7 +209,7 @@ class Call:
         who = self.who()
         if who is None:
             hint = "Give --as NAME, set CREWLOG_AGENT, or bind this worktree with `crewlog join NAME`."
-            raise Refusal("no-name", "who are you? A write needs a name", hint)
+            raise Refusal("no-name", "who are you? Nothing here says your name", hint)
         return who.name
 
     def task(self, text: str | None) -> str:

@@ -203,7 +203,19 @@ _loaded: dict[str, TyperCommand] = {}
 
 
 class _HelpToShell:
-    """Help goes where the command's answers go."""
+    """Help goes where the command's answers go; mistakes know their command."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse; what the parser says of a wrong line names its command, which Typer forgets for a missing value."""
+        base: Any = super()
+        try:
+            parsed: list[str] = base.parse_args(ctx, args)
+        except Exception as raised:
+            error: Any = raised
+            if getattr(error, "ctx", ctx) is None:
+                error.ctx = ctx
+            raise
+        return parsed
 
     def get_help_option(self, ctx: Any) -> Any:
         base: Any = super()
@@ -298,6 +310,10 @@ def _wrong_word(options: Sequence[str], args: list[str]) -> NoReturn:
     known = [name for name in (*MODULES, *OTHER_WORDS) if len(name) > 3]
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.75)
     right = OTHER_WORDS.get(word) or (OTHER_WORDS.get(near[0], near[0]) if near else "")
+    if right == "link":
+        from cli.hints import as_link
+
+        rest = as_link(rest, other_waits=word == "block")
     line = shlex.join(["crewlog", *options, *right.split(), *rest]) if right else ""
     hint = line or "`crewlog --help` lists the commands."
     raise Refusal("unknown-command", f"there is no command {word[:80]!r}", hint, corrected=line or None)

@@ -68,9 +68,7 @@ def init(
         if adopted
         else []
     )
-    lines += (
-        [f"you are {me} on this terminal"] if me else ["nobody joined: `crewlog join NAME` says who you are"]
-    )
+    lines += [_named(call, me)]
     lines += [f"{stated} joined as a person"] if joined and stated not in ("", me) else []
     lines += [] if existed and not joined else ['next: crewlog spawn "What is to be done"']
     call.answer(Answer(data, lines, [home.path], remarks))
@@ -157,6 +155,14 @@ def _make_repository(store: Store) -> None:
         store.warnings.append(
             f"the store is no git repository of its own yet: {refusal.message}; {refusal.hint}"
         )
+
+
+def _named(call: Call, me: str) -> str:
+    if not me:
+        return "nobody joined: `crewlog join NAME` says who you are"
+    if call.shell.interactive:
+        return f"you are {me} on this terminal"
+    return f"who types on a terminal here is {me}; elsewhere --as NAME or CREWLOG_AGENT says who"
 
 
 def _stated(call: Call) -> str:

@@ -28,7 +28,15 @@ def log(
 ) -> None:
     """Print what happened to a task, or in the whole log. Oldest first; with --json the events as stored."""
     events = _of_task(call, task, limit) if task is not None else _of_all(call, limit, after)
+    if not events:
+        call.shell.remark(_nothing(call, after))
     event_printer(call, utc=utc)(events)
+
+
+def _nothing(call: Call, after: int | None) -> str:
+    if after:
+        return f"no events behind position {after:,}: the newest is {call.store.log.position():,}"
+    return "no events yet" if call.options.at is None else "no events: nothing had happened by then"
 
 
 def event_printer(call: Call, *, utc: bool) -> Callable[[Sequence[Event]], None]:

@@ -384,3 +384,84 @@ def test_a_word_that_is_like_none_is_not_guessed_at(crew: Crew, typed: str) -> N
 
     assert refused["hint"] == "`crewlog --help` lists the commands."
     assert refused["details"]["corrected"] is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("dep p1 p2", "link p1 --after p2"),
+        ("dep add p1 p2", "link p1 --after p2"),
+        ("block p1 p2 --as zoe", "link p1 --blocks p2 --as zoe"),
+        ("--as zoe link p1 p2", "--as zoe link p1 --after p2"),
+        ("unlink p1 p2", "unlink p1 --after p2"),
+    ],
+)
+def test_a_line_of_another_tool_is_answered_with_one_that_works(crew: Crew, typed: str, meant: str) -> None:
+    for slug in ("p1", "p2"):
+        crew.spawn(slug, f"--slug {slug}")
+
+    hint = crew.refused(typed)["hint"]
+
+    assert hint == f"crewlog --json {meant}"
+    crew.do(hint.removeprefix("crewlog --json "), environ={"CREWLOG_AGENT": "zoe"})
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("open", "open"), ("in_review", "in_review")])
+def test_a_state_without_its_option_is_answered_with_the_whole_line(
+    crew: Crew, typed: str, meant: str
+) -> None:
+    assert crew.refused(f"list {typed}")["hint"] == f"crewlog --json list --state {meant}"
+    assert "crewlog list --help" in crew.refused("list nonsense")["hint"]
+
+
+@pytest.mark.parametrize(("line", "command"), [("list --label", "crewlog list"), ("--store", "crewlog")])
+def test_a_missing_value_hints_the_help_of_its_command(crew: Crew, line: str, command: str) -> None:
+    refused = crew.refused(line)
+
+    assert why(refused) == ("usage", 2)
+    assert refused["hint"] == f"`{command} --help` shows how it is typed."
+
+
+def test_who_has_no_name_is_not_told_about_writes(crew: Crew) -> None:
+    refused = crew.refused("inbox")
+
+    assert why(refused) == ("no-name", 2)
+    assert "write" not in refused["message"]
+
+
+def test_a_note_with_one_word_is_told_what_is_missing(crew: Crew) -> None:
+    crew.spawn("one", "--slug p1")
+
+    about = crew.refused("note p1 --as zoe")
+    text = crew.refused("note 'it fails' --as zoe")
+
+    assert "The text is missing" in about["message"]
+    assert about["hint"] == 'Example: crewlog note p1 "what I found"'
+    assert "Only a text was given" in text["message"]
+    assert text["hint"].endswith("crewlog note t-3k9f 'it fails'")
+
+
+@pytest.mark.parametrize("line", ["search word --since yesterday", "status --since yesterday"])
+def test_no_time_is_answered_with_examples_of_dates(crew: Crew, line: str) -> None:
+    assert "2026-11-23T17:31" in crew.refused(line)["hint"]
+
+
+@pytest.mark.parametrize("line", ["search word --since 7 days", "status --since 7"])
+def test_a_number_without_a_unit_is_no_age(crew: Crew, line: str) -> None:
+    refused = crew.refused(line)
+
+    assert why(refused) == ("bad-value", 2)
+    assert "7d is days" in refused["hint"]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("log --at 2020-01-01", "no events: nothing had happened by then\n"),
+        ("log --after 99999", "no events behind position 99,999: the newest is 1\n"),
+    ],
+)
+def test_a_log_of_nothing_says_so(crew: Crew, line: str, said: str) -> None:
+    done = crew.run(*line.split())
+
+    assert (done.code, done.out, done.err) == (0, "", said)

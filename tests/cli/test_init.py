@@ -81,9 +81,16 @@ def test_who_runs_init_later_joins_but_does_not_become_me(tmp_path: Path) -> Non
 
     said = crew.run("init", "--as", "bob").out
 
-    assert "you are zoe on this terminal" in said
+    assert "who types on a terminal here is zoe" in said
     assert "bob joined as a person" in said
     assert [agent["person"] for agent in crew.do("agents")["agents"]] == [True, True]
+
+
+def test_only_who_is_on_a_terminal_is_told_to_be_somebody_there(tmp_path: Path) -> None:
+    crew = Crew(tmp_path)
+
+    assert "on this terminal" not in crew.run("init", "--as", "zoe").out
+    assert "you are zoe on this terminal" in crew.run("init", terminal=True).out
 
 
 @pytest.mark.parametrize("line", ["init --as Zoe", "init --as ''"])
