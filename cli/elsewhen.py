@@ -93,7 +93,7 @@ class PastStore(Store):
 def moment_of(call: Call, store: Store, text: str) -> tuple[int, int]:
     """The position and the time (µs) that `--at` names: a time, an age like 2h, or an event's id.
 
-    A time is UTC unless it says otherwise. Raises Refusal `bad-value`, `not-found`, `ambiguous`.
+    A time is local unless it says otherwise, as with a Z. Raises Refusal `bad-value`, `not-found`, `ambiguous`.
     """
     moment = _time(call, text)
     if moment is None:
@@ -115,19 +115,16 @@ def _position(store: Store, moment: int) -> int:
 
 
 def _time(call: Call, text: str) -> int | None:
-    from datetime import UTC, datetime
+    from datetime import datetime
 
     from domain.config import duration
 
     if text[-1:] in "smhd" and text[:-1].isdigit():
         return call.shell.clock() - int(duration(text, "--at") * 1_000_000)
     try:
-        found = datetime.fromisoformat(text) if len(text) != 8 else None
-    except ValueError:
+        return micros(datetime.fromisoformat(text).astimezone()) if len(text) != 8 else None
+    except (ValueError, OverflowError):
         return None
-    if found is None:
-        return None
-    return micros(found if found.tzinfo else found.replace(tzinfo=UTC))
 
 
 def _event(store: Store, text: str) -> tuple[int, int]:

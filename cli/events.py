@@ -13,9 +13,9 @@ from domain.event import Event
 _TEXTS = ("title", "reason", "why", "text", "evidence", "note")
 
 
-def event_line(event: Event) -> str:
-    """One event alone, in UTC: `2026-11-23 17:31:05Z  9f2c1a7b4d5e  ada→bob  task.started  t-3k9fa2mq  …`."""
-    return "  ".join(event_cells(Style(utc=True), event)).rstrip()
+def event_line(style: Style, event: Event) -> str:
+    """One event alone: `2026-11-23 17:31:05  9f2c1a7b4d5e  ada→bob  task.started  t-3k9fa2mq  …`."""
+    return "  ".join(event_cells(style, event)).rstrip()
 
 
 def event_table(style: Style) -> Columns:

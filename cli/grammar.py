@@ -175,7 +175,7 @@ At = Annotated[
     typer.Option(
         "--at",
         metavar="WHEN",
-        help="As it was then: a time (UTC), an age like 2h, an event.",
+        help="As it was then: a local time (UTC with a Z), an age like 2h, an event.",
         show_default=False,
     ),
 ]

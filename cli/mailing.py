@@ -20,6 +20,7 @@ from domain.names import TASK_DIGITS, stored_address
 from domain.refusals import Refusal
 
 if TYPE_CHECKING:
+    from cli.style import Style
     from domain.draft import Draft
     from domain.log import Seen, Written
     from domain.mail import Message
@@ -207,9 +208,9 @@ def _seconds(call: Call, at: str) -> float:
     return (call.shell.clock() - parse_time(at)) / 1_000_000
 
 
-def when(call: Call, at: str) -> str:
+def when(call: Call, style: Style, at: str) -> str:
     """A time with its age."""
-    return f"{at} ({age(_seconds(call, at))} ago)"
+    return f"{style.when(at)} ({age(_seconds(call, at))} ago)"
 
 
 def body(call: Call, text: str | dict[str, Any]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cli.arguments import LimitOption, TaskArg
+from cli.arguments import LimitOption, TaskArg, UtcOption
 from cli.attention import viewer_of
 from cli.call import Call
 from cli.events import event_line
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @command("conflicts", "crewlog conflicts\ncrewlog conflicts t-3k9f --json", looks=True)
-def conflicts(call: Call, task: TaskArg = None, limit: LimitOption = 50) -> None:
+def conflicts(call: Call, task: TaskArg = None, limit: LimitOption = 50, utc: UtcOption = False) -> None:
     """List events that another clone's history left no room for: nothing of them is lost, and nobody has settled them.
 
     `resolve` says that a task's conflicts were dealt with; before that, `approve` and `merge` refuse.
@@ -33,7 +33,7 @@ def conflicts(call: Call, task: TaskArg = None, limit: LimitOption = 50) -> None
     call.store.views.catch_up()
     found, more = unsettled(call.store.views.connection, name, limit)
     code = _repository(call) if found else None
-    suffix = viewer_of(call).suffix
+    suffix, style = viewer_of(call).suffix, call.style(utc=utc)._replace(colour=False)
     rows: list[dict[str, Any]] = []
     lines: list[str] = []
     for task_id, event_ids in found.items():
@@ -43,7 +43,7 @@ def conflicts(call: Call, task: TaskArg = None, limit: LimitOption = 50) -> None
             event = call.store.log.event(event_id)
             if event:
                 rows.append({**_row(state, event, suffix), **_code(code, event)})
-                lines.append(f"  {event_line(event)}")
+                lines.append(f"  {event_line(style, event)}")
                 lines += _code_lines(rows[-1])
         lines += [f"  next: {line}" for line in _way_out(task_id, suffix)]
     remarks = [] if rows else ["no conflicts"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
+from cli.arguments import UtcOption
 from cli.call import Call
 from cli.completion import complete_name, complete_task
 from cli.events import event_line
@@ -17,6 +18,7 @@ from domain.names import check_name
 from domain.refusals import Refusal
 
 if TYPE_CHECKING:
+    from cli.style import Style
     from domain.event import Event
     from domain.log import Log
     from domain.task import Task
@@ -42,6 +44,7 @@ def replay(
     step: Annotated[
         bool, typer.Option("--step", help="Wait for Enter after each event.", show_default=False)
     ] = False,
+    utc: UtcOption = False,
 ) -> None:
     """Print what happened to tasks, with the state before and after each event, in the order that every clone folds.
 
@@ -50,11 +53,11 @@ def replay(
     name = check_name(agent) if agent is not None else None
     log = call.store.log
     streams = [f"task/{call.task(task)}"] if task is not None else _streams(log)
-    shown = 0
+    shown, style = 0, call.style(utc=utc)._replace(colour=False)
     for row in (row for stream in streams for row in _rows(log, stream)):
         if name is not None and row["event"].sender != name:
             continue
-        _print(call, row)
+        _print(call, style, row)
         shown += 1
         if step:
             call.shell.stdin.readline()
@@ -102,14 +105,14 @@ def _said(state: Task | None) -> dict[str, Any] | None:
     return {"state": state.state, "holder": claim.holder if claim else None, "assignee": state.card.assignee}
 
 
-def _print(call: Call, row: dict[str, Any]) -> None:
+def _print(call: Call, style: Style, row: dict[str, Any]) -> None:
     event: Event = row["event"]
     if call.options.json:
         print(json_text({**row, "event": orjson.loads(event.line)}), file=call.shell.stdout)
     elif call.options.quiet:
         print(event.id, file=call.shell.stdout)
     else:
-        print(event_line(event), file=call.shell.stdout)
+        print(event_line(style, event), file=call.shell.stdout)
         before, after = _short(row["before"]), _short(row["after"])
         change = f"{before} → {after}" if before != after else f"{after}, unchanged"
         mark = "" if row["disposition"] == "applied" else f"  [{row['disposition']}]"

@@ -29,7 +29,10 @@ def report(
     since: Annotated[
         str,
         typer.Option(
-            "--since", metavar="WHEN", help="Only what went on since: 7d, a date.", show_default=False
+            "--since",
+            metavar="WHEN",
+            help="Only what went on since: 7d, a date or a local time.",
+            show_default=False,
         ),
     ] = "",
 ) -> None:

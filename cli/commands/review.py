@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cli.arguments import TaskArg
+from cli.arguments import TaskArg, UtcOption
 from cli.blobs import unfolded
 from cli.call import Call
 from cli.code_lines import OUTPUT_LINES, code_line, gate_lines
 from cli.grammar import command
 from cli.output import Answer, Columns
+from cli.style import Style
 from cli.tables import conflicts_line
 from cli.text import safe, safe_line
 from cli.writes import next_lines
@@ -25,7 +26,7 @@ FILES = 20
 
 
 @command("review", "crewlog review\ncrewlog review t-3k9f --full", looks=True)
-def review(call: Call, task: TaskArg = None) -> None:
+def review(call: Call, task: TaskArg = None, utc: UtcOption = False) -> None:
     """Show what was handed in: evidence, checks, files, notes, whether it merges, and the lines to judge it by.
 
     Without TASK the one that waits longest. --full shows texts whole.
@@ -48,7 +49,7 @@ def review(call: Call, task: TaskArg = None) -> None:
     ]
     files = _files(call, state)
     data = {"task": shown, "files": files, "notes": notes, "outlook": outlook, "next": lines}
-    told = _lines(shown, files, notes, outlook, gate_lines(call, shown), lines)
+    told = _lines(call.style(utc=utc), shown, files, notes, outlook, gate_lines(call, shown), lines)
     call.answer(Answer(data, told, [name]))
 
 
@@ -118,6 +119,7 @@ def _foretold(found: Repository, task: str, submission: Submission, base: str) -
 
 
 def _lines(
+    style: Style,
     shown: dict[str, Any],
     files: Sequence[dict[str, Any]],
     notes: Sequence[dict[str, Any]],
@@ -129,7 +131,7 @@ def _lines(
     lines = [f"{shown['id']}  {shown['state']}  {safe_line(shown['title'])}"]
     if submission:
         lines += [
-            f"  handed in by {submission['by']} at {submission['at']}",
+            f"  handed in by {submission['by']} at {style.when(submission['at'])}",
             *_said("evidence", submission["evidence"]),
         ]
         lines += _checked(submission["check"])

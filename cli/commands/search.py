@@ -55,7 +55,8 @@ def search(
         ),
     ] = None,
     since: Annotated[
-        str, typer.Option("--since", metavar="WHEN", help="2h, 3d, or a date.", show_default=False)
+        str,
+        typer.Option("--since", metavar="WHEN", help="2h, 3d, a date or a local time.", show_default=False),
     ] = "",
     newest: Annotated[
         bool, typer.Option("--newest", help="Newest first, not best first.", show_default=False)

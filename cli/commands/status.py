@@ -27,7 +27,7 @@ def status(
         typer.Option(
             "--since",
             metavar="WHEN",
-            help="Also what changed since: 2h, a date, or `last` for your last look.",
+            help="Also what changed since: 2h, a date or a local time, or `last` for your last look.",
             show_default=False,
         ),
     ] = "",

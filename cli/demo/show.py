@@ -19,6 +19,7 @@ from cli.demo.crew import Member, command_line, environment
 from cli.demo.worker import PATIENCE, PAUSE
 from cli.events import event_line
 from cli.shell import Shell
+from cli.style import Style
 from cli.text import cut, safe_line
 from domain.event import check
 from domain.refusals import Refusal
@@ -215,7 +216,7 @@ class Demo:
         self.say(f"\n  {task}: {what}: {cut(safe_line(title), 60)}")
         for event in events:
             if event.subject == task:
-                self.say(f"    {cut(event_line(event), 130)}")
+                self.say(f"    {cut(event_line(Style(utc=True), event), 130)}")
 
     def _verdicts(
         self, events: list[Any], followed: list[bytes], states: Counter[str], rebuilt: dict[str, Any]

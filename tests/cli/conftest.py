@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import shlex
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -140,3 +141,13 @@ def crew(tmp_path: Path, request: pytest.FixtureRequest) -> Crew:
     made = Crew(tmp_path, warm=warm.WANTED and "monkeypatch" not in request.fixturenames)
     made.do("init --as zoe")
     return made
+
+
+@pytest.fixture
+def far_east(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+    """A clock on the wall that is nine hours ahead."""
+    monkeypatch.setenv("TZ", "JST-9")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()

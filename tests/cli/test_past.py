@@ -290,3 +290,39 @@ def test_what_was_ready_and_what_waited_for_a_review_can_be_asked_of_the_past(cr
     assert [row["id"] for row in crew.do(f"ready --at {before}")["tasks"]] == [task]
     assert crew.do(f"review --at {handed_in}")["task"]["id"] == task
     assert why(crew.refused("review")) == ("nothing-yet", 8)
+
+
+# --- a time that was printed ---------------------------------------------------------------------------------------
+
+
+def test_a_time_copied_from_an_answer_means_the_same_to_every_option(tmp_path: Path, far_east: None) -> None:
+    del far_east
+    moment = 10**15
+    crew = Crew(tmp_path, clock=lambda: moment)
+    crew.do("init --as zoe")
+    task = crew.spawn("older")
+    moment += 60 * SECOND
+    crew.spawn("newer")
+    printed = crew.run("log", task).out[:19]
+    in_utc = crew.run("log", task, "--utc").out[:20]
+
+    for when in (printed, in_utc):
+        assert [row["title"] for row in crew.do(f"list --at '{when}'")["tasks"]] == ["older"]
+        assert len(crew.do(f"search older --since '{when}'")["hits"]) == 1
+        assert crew.do(f"status --since '{when}'")["since"]["spawned"]["count"] == 1
+
+
+def test_review_read_and_replay_print_local_times(tmp_path: Path, far_east: None) -> None:
+    del far_east
+    moment = 10**15
+    crew = Crew(tmp_path, clock=lambda: moment)
+    crew.do("init --as zoe")
+    task, _ = crew.submitted()
+    question = crew.do("send zoe Why? --needs-ack --as ada")["message"]
+    crew.do(f"ack {question} --as zoe")
+
+    for line in (f"review {task}", f"replay --task {task}", f"read {question}"):
+        local, utc = crew.run(*line.split()).out, crew.run(*line.split(), "--utc").out
+        assert "2001-09-09 10:46:40" in local, line
+        assert "01:46:40" not in local, line
+        assert "2001-09-09 01:46:40Z" in utc, line

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Generator
 
 import pytest
 
@@ -32,16 +31,6 @@ def busy(crew: Crew) -> tuple[str, str, str]:
     mine = crew.spawn("for ada", "--to ada")
     crew.start(held := crew.spawn("held by bob"), "bob")
     return mine, held, crew.spawn("größer " * 30)
-
-
-@pytest.fixture
-def far_east(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
-    """A clock on the wall that is nine hours ahead."""
-    monkeypatch.setenv("TZ", "JST-9")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 def test_one_column_says_who_is_assigned_and_who_holds(crew: Crew, busy: tuple[str, str, str]) -> None:
