@@ -487,7 +487,11 @@ HIT = _object(
         "from": TEXT,
         "to": TEXT,
         "about": TEXT,
+        "slug": MAYBE_TEXT,
+        "title": MAYBE_TEXT,
         "at": TIME,
+        "source_by": MAYBE_TEXT,
+        "source_at": MAYBE_TEXT,
         "excerpt": TEXT,
         "matches": _list({"type": "array", "items": COUNT, "minItems": 2, "maxItems": 2}),
     }

@@ -26,8 +26,25 @@ if TYPE_CHECKING:
     from domain.log import Stored
 
 # Raise it when the tables, or which words of an event they hold, change.
-VERSION = 1
+VERSION = 2
 
+# What a program reads: in an excerpt it would stand before what somebody wrote.
+_NO_TEXT = frozenset(
+    (
+        "allowed_secret",
+        "claim",
+        "digest",
+        "first",
+        "kind",
+        "last",
+        "reply",
+        "sha256",
+        "state",
+        "status",
+        "task",
+        "to",
+    )
+)
 TITLES = ("title", "slug", "labels", "add_labels")
 WEIGHTS = (4.0, 1.0, 0.0, 0.0, 0.0)  # of the columns: a hit in a title says more
 COLUMNS = ("title", "body", "sender", "kind", "about")
@@ -60,7 +77,7 @@ def _fields(type_name: str) -> tuple[str, ...]:
     """The fields of a type that hold text to be found."""
     kind = EVENT_TYPES.get(type_name)
     named = [field.name for field in kind.fields if field.kind in ("line", "text")] if kind else []
-    return tuple(name for name in named if name not in TITLES)
+    return tuple(name for name in named if name not in TITLES and name not in _NO_TEXT)
 
 
 def texts(event: Event, blob: ReadBlob) -> Texts:
@@ -93,7 +110,18 @@ def index_row(event: Event, found: Texts) -> tuple[str, ...]:
     task = event.payload.get("task")
     if isinstance(task, str):
         about += f" {word.__wrapped__(task)}"
-    return *found, word(event.sender), _kinds(event.type), about
+    by, _ = in_source(event)
+    sender = f"{word(event.sender)} {word(by)}" if by else word(event.sender)
+    return *found, sender, _kinds(event.type), about
+
+
+def in_source(event: Event) -> tuple[str, str]:
+    """Who wrote in another tool what an import took over, as a name of ours, and when; "" for what is not known."""
+    payload = event.payload
+    if "digest" not in payload:
+        return "", ""
+    made = payload.get("updated" if event.type == "task.synced" else "created")
+    return str(payload.get("by") or ""), str(payload.get("at") or made or "")
 
 
 def second(ts: str) -> int:
@@ -139,7 +167,8 @@ class _Handler:
             found = texts(stored.event, self._blob)
             if found.title or found.body:
                 self._rows.append((stored.position, *index_row(stored.event, found)))
-                self._times.append((stored.position, second(stored.event.ts)))
+                at = in_source(stored.event)[1] or stored.event.ts
+                self._times.append((stored.position, second(at)))
 
     def flush(self) -> None:
         self._connection.executemany(INSERT, self._rows)

@@ -44,6 +44,7 @@ __all__ = [
     "full",
     "held",
     "held_by",
+    "names",
     "page",
     "parts_of",
     "ready",
@@ -196,6 +197,16 @@ def slugs(connection: sqlite3.Connection, tasks: Sequence[str]) -> dict[str, str
         " WHERE tasks.slug IS NOT NULL"
     )
     return dict(connection.execute(statement, (orjson.dumps([*tasks]).decode(),)))
+
+
+def names(connection: sqlite3.Connection, tasks: Sequence[str]) -> dict[str, tuple[str | None, str]]:
+    """Slug and title of those of the tasks that are here."""
+    statement = (
+        "SELECT tasks.id, tasks.slug, tasks.title FROM json_each(?) wanted"
+        " CROSS JOIN tasks ON tasks.id = wanted.value"
+    )
+    found = connection.execute(statement, (orjson.dumps([*tasks]).decode(),))
+    return {task: (slug, title) for task, slug, title in found}
 
 
 def _end(parts: Json) -> Json | None:

@@ -12,10 +12,8 @@ from cli.call import Call
 from cli.completion import complete_name, complete_task
 from cli.grammar import command
 from cli.moments import moment
-from cli.output import Answer, Columns
+from cli.output import Answer
 from cli.progress import progress
-from cli.style import BOLD, DIM, Style
-from cli.text import safe_line
 from domain.names import check_name
 from domain.refusals import Refusal
 from domain.registry import EVENT_TYPES
@@ -70,7 +68,7 @@ def search(
     """Find words in titles, bodies, notes, messages, evidence and reasons, also in large ones. Best hits first.
 
     Words are taken as typed: foo-bar finds these two side by side, and quotes need no care. English endings do not
-    matter, nor do accents. The first search of a store reads all of it; later ones only what is new.
+    matter, nor do accents. What an import took over counts as of who wrote it there and when. The first search of a store reads all of it; later ones only what is new.
     """
     from projections.search import Wanted, open_index, quoted
     from projections.search import search as found_in
@@ -101,15 +99,15 @@ def _checked_type(text: str) -> str:
 
 
 def _answer(call: Call, wanted: Wanted, found: Found | None, *, utc: bool) -> Answer:
+    from cli.hits import about, hit_lines
     from projections.search import RANKED
+    from projections.tasks import names
 
     if found is None:
         data: dict[str, Any] = {"hits": [], "more": 0, "ranked": True}
         return Answer(data, [], remarks=["there is no word in that"])
-    style = call.style(utc=utc)
-    columns = Columns(style.room)
-    for hit in found.hits:
-        columns.add(*_cells(style, hit))
+    tasks = [about(hit) for hit in found.hits]
+    named = call.store.views.ask(lambda views: names(views, tasks)) if tasks else {}
     more = found.total - len(found.hits)
     remarks: list[str] = [] if found.hits else ["nothing found"]
     if more and not (call.options.json or call.options.quiet):
@@ -119,33 +117,19 @@ def _answer(call: Call, wanted: Wanted, found: Found | None, *, utc: bool) -> An
         )
         if over and not wanted.newest:
             remarks.append(f"so many that the newest stand first; up to {RANKED:,} the best do")
-    data = {"hits": [_record(hit) for hit in found.hits], "more": more, "ranked": found.ranked}
-    return Answer(data, columns.lines(), [hit.event.id for hit in found.hits], remarks)
+    hits = [_record(hit, *named.get(about(hit), (None, None))) for hit in found.hits]
+    data = {"hits": hits, "more": more, "ranked": found.ranked}
+    lines = hit_lines(call.style(utc=utc), found.hits, named)
+    return Answer(data, lines, [hit.event.id for hit in found.hits], remarks)
 
 
-def _parts(excerpt: str) -> list[str]:
-    """The excerpt taken apart: what matches stands at odd places."""
-    from projections.search import BEGIN, END
+def _record(hit: Hit, slug: str | None, title: str | None) -> dict[str, Any]:
+    from cli.hits import parts_of
+    from projections.search_rows import in_source
 
-    return excerpt.replace(END, BEGIN).split(BEGIN)
-
-
-def _cells(style: Style, hit: Hit) -> tuple[str, ...]:
-    event = hit.event
-    shown = [safe_line(part) for part in _parts(hit.excerpt)]
-    marked = [_marked(style, part) if place % 2 else part for place, part in enumerate(shown)]
-    when = style.paint(style.when(event.ts)[:16], DIM)
-    return when, event.subject, style.name(event.sender), safe_line(event.type), "".join(marked)
-
-
-def _marked(style: Style, part: str) -> str:
-    return style.paint(part, BOLD) if style.colour else f"[{part}]"
-
-
-def _record(hit: Hit) -> dict[str, Any]:
-    parts = _parts(hit.excerpt)
+    parts = parts_of(hit.excerpt)
     starts = [len("".join(parts[:place])) for place in range(len(parts))]
-    event = hit.event
+    event, (by, at) = hit.event, in_source(hit.event)
     return {
         "event": event.id,
         "position": hit.position,
@@ -153,7 +137,11 @@ def _record(hit: Hit) -> dict[str, Any]:
         "from": event.sender,
         "to": event.to,
         "about": event.subject,
+        "slug": slug,
+        "title": title,
         "at": event.ts,
+        "source_by": by or None,
+        "source_at": at or None,
         "excerpt": "".join(parts),
         "matches": [[starts[place], starts[place] + len(parts[place])] for place in range(1, len(parts), 2)],
     }

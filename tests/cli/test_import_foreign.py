@@ -303,3 +303,17 @@ def test_every_finding_of_an_import_is_explained() -> None:
     told = set(re.findall(r'(?:Remark|Finding|_finding)\(\s*"([a-z-]+)"', code))
     assert told == set(REMARKS)
     assert {name for name in REMARKS if f"`{name}`" not in page} == set()
+
+
+def test_a_search_finds_what_was_imported_as_of_who_wrote_it_and_when(crew: Crew) -> None:
+    said = {"author": "Bryan Hirsch", "text": "Seen in CI.", "created_at": "2026-03-06T11:17:11Z"}
+    beads(crew, bead(1, created_by="stevey", comments=[said]))
+    take_in(crew)
+
+    [note] = crew.do("search seen --from bryan.hirsch")["hits"]
+
+    assert (note["source_by"], note["source_at"][:19]) == ("bryan.hirsch", "2026-03-06T11:17:11")
+    assert note["excerpt"].startswith("Seen in CI.")
+    assert "2026-03-06" in crew.run("search", "seen", "--utc").out
+    assert len(crew.do("search seen --since 2026-03-05")["hits"]) == 1
+    assert crew.do("search seen --since 2026-03-08")["hits"] == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cli.style import plain
+from cli.text import width
 from tests.cli.conftest import Crew, why
 from tests.cli.test_style import on_a_terminal
 
@@ -81,3 +83,26 @@ def test_a_store_that_cannot_be_written_is_searched_all_the_same(crew: Crew, tas
     (folder / "search.lock").unlink()
     (folder / "search.db").chmod(0o400)
     assert len(hits(crew, "needle")) == 2
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 110, 120, 160])
+def test_what_matches_is_in_sight_and_marked_on_every_terminal(crew: Crew, columns: int) -> None:
+    task = crew.spawn("Sharpen it", "--slug sharp")
+    crew.do(f"note {task} 'one two three four five six seven eight nine needle ten eleven twelve' --as ada")
+
+    out = on_a_terminal(crew, "search", "needle", COLUMNS=str(columns))
+
+    assert "\x1b[1mneedle\x1b[0m" in out
+    assert "sharp: Sharpen it" in plain(out)
+    assert all(width(plain(line)) <= columns for line in out.splitlines())
+
+
+def test_a_hit_names_the_task_that_it_is_about_also_where_it_is_a_message(crew: Crew, task: str) -> None:
+    found = crew.do("search needle")["hits"]
+
+    assert {(hit["type"], hit["title"]) for hit in found} == {
+        ("mail.sent", "Greet by name"),
+        ("task.spawned", "Greet by name"),
+    }
+    assert crew.run("search", "needle").out.count("Greet by name") >= len(found)
+    assert task in crew.run("search", "needle").out
