@@ -235,3 +235,9 @@ def _parse_cursor(text: str) -> Ranked:
 def _broken(text: str) -> Refusal:
     message = f"{text[:80]!r} is no cursor of a list"
     return Refusal("bad-value", message, "Leave --cursor out to begin at the first page.", given=text[:200])
+
+
+def assignees_ending(connection: sqlite3.Connection, end: str) -> list[str]:
+    """Names that tasks are for and that end with a dot and this: `gastown.crew.nux` for `nux`. The first few."""
+    statement = "SELECT DISTINCT value FROM counts WHERE facet = 'assignee' AND n > 0 AND substr(value, -?) = ? ORDER BY value LIMIT 5"
+    return [str(row[0]) for row in connection.execute(statement, (len(end) + 1, f".{end}"))]

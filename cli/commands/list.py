@@ -66,7 +66,15 @@ def list_(
     views = call.store.views
     views.catch_up()
     found = page(views.connection, wanted, limit, cursor)
-    call.answer(page_answer(call, found, [name for name in fields.split(",") if name]))
+    answered = page_answer(call, found, [name for name in fields.split(",") if name])
+    if assignee and not found.rows:
+        from projections.task_pages import assignees_ending
+
+        near = assignees_ending(views.connection, assignee)
+        if near:
+            told = f"names that end so: {', '.join(near)}"
+            answered = answered._replace(remarks=[*answered.remarks, told])
+    call.answer(answered)
 
 
 def _states(text: str) -> tuple[str, ...]:

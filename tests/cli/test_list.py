@@ -189,3 +189,15 @@ def test_explain_says_why_a_task_is_not_ready(crew: Crew) -> None:
     assert bobs not in waiting
     told = crew.run("ready", "--explain").out
     assert re.search(rf"{second}  not ready  .+\n    It waits for {first}, which is ", told)
+
+
+def test_an_assignee_without_tasks_is_answered_with_the_names_that_end_so(crew: Crew) -> None:
+    crew.spawn("one", "--to gastown.crew.nux")
+    crew.spawn("two", "--to gastown.crew.linux")
+
+    done = crew.run("list", "--assignee", "nux")
+
+    assert (done.code, done.out) == (0, "")
+    assert done.err.splitlines()[-1] == "names that end so: gastown.crew.nux"
+    assert "names that end" not in crew.run("list", "--assignee", "gastown.crew.nux").err
+    assert "names that end" not in crew.run("list", "--assignee", "nobody").err
