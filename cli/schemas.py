@@ -528,6 +528,7 @@ STATUS = _object(
                 "position": COUNT,
                 **dict.fromkeys(("completed", "failed", "cancelled"), _ENDED),
                 "spawned": _SPAWNED,
+                "imported": _object({"count": COUNT, "completed": COUNT}),
             }
         )
     },

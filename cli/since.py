@@ -45,19 +45,22 @@ def changes(call: Call, position: int) -> dict[str, Any]:
     from projections.graph import nodes
 
     spawned: dict[str, None] = {}
+    imported: dict[str, None] = {}
     ended: dict[str, tuple[str, str, str]] = {}
     log = call.store.log
     behind = position
     while rows := log.read(behind):
         behind = rows[-1].position
         for event in (row.event for row in rows):
-            if event.type == "task.spawned":
+            if event.type == "task.imported":
+                imported[event.subject] = None
+            elif event.type == "task.spawned":
                 spawned[event.subject] = None
             elif event.type in _ENDS:
                 why = preview(event.payload.get("reason") or event.payload.get("why"))
                 ended[event.subject] = (_ENDS[event.type], event.sender, why)
     connection = call.store.views.connection
-    now = {row["id"]: row for row in nodes(connection, [*{**spawned, **ended}])}
+    now = {row["id"]: row for row in nodes(connection, [*{**spawned, **imported, **ended}])}
     found: dict[str, Any] = {"position": position}
     for word, state in (("completed", COMPLETED), ("failed", FAILED), ("cancelled", CANCELLED)):
         ids = [
@@ -66,6 +69,8 @@ def changes(call: Call, position: int) -> dict[str, Any]:
         found[word] = {"count": len(ids), "tasks": [_ended(now[task], ended[task]) for task in ids[-MOST:]]}
     ids = [task for task in spawned if task in now]
     found["spawned"] = {"count": len(ids), "tasks": [_brief(now[task]) for task in ids[-MOST:]]}
+    at_rest = [task for task in imported if now.get(task, {}).get("state") == COMPLETED]
+    found["imported"] = {"count": len(imported), "completed": len(at_rest)}
     return found
 
 

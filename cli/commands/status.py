@@ -117,4 +117,7 @@ def _changed(style: Style, changed: Row) -> list[str]:
             why = f": {safe_line(task['reason'])}" if task.get("reason") else ""
             columns.add(f"  {task['id']}", style.state(task["state"]), safe_line(task["title"]) + why)
         lines += columns.lines()
+    taken = changed["imported"]
+    if taken["count"]:
+        lines.append(f"{taken['count']:,} imported, {taken['completed']:,} of them are completed")
     return lines or ["nothing changed"]

@@ -317,3 +317,11 @@ def test_a_search_finds_what_was_imported_as_of_who_wrote_it_and_when(crew: Crew
     assert "2026-03-06" in crew.run("search", "seen", "--utc").out
     assert len(crew.do("search seen --since 2026-03-05")["hits"]) == 1
     assert crew.do("search seen --since 2026-03-08")["hits"] == []
+
+
+def test_what_changed_since_counts_what_was_imported_and_how_much_of_it_is_completed(crew: Crew) -> None:
+    beads(crew, bead(1, status="closed", closed_at="2025-12-01T00:00:00Z"), bead(2))
+    take_in(crew)
+
+    assert crew.do("status --since 1h")["since"]["imported"] == {"count": 2, "completed": 1}
+    assert "2 imported, 1 of them are completed" in crew.run("status", "--since", "1h").out
