@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -11,6 +11,7 @@ from textual import on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
+from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -20,9 +21,9 @@ from cli.call import Call
 from cli.follow import signal_of
 from cli.output import Columns
 from cli.screen.picture import Line, Picture, take
-from cli.text import safe
+from cli.text import cut, safe
 from domain.refusals import Refusal
-from domain.task import STATES, submission_of
+from domain.task import APPROVED, IN_REVIEW, STATES, submission_of
 
 LOOK = 0.5
 AT_LEAST_EVERY = 10  # looks: ages grow although nothing happens
@@ -44,16 +45,20 @@ _OF_KINDS = {
     "ack": "bright_black",
 }
 _OF_TROUBLE = {"MERGING": "cyan", "setback": "red", "conflict": "red", "circle": "red"}
+_WIDEST = 12  # of every cell but the last: a long name must not push the titles out
+_KEYS = {"approve": "a", "reject": "r", "ack": "k", "answer": "w"}
+_OF_TASKS = ("approve", "reject")
 COLOURS = {**_OF_TROUBLE, **_OF_STATES, **_OF_VERDICTS, **_OF_KINDS}
 
 
 class Panel(OptionList):
     """A list of lines that keeps its place when it is filled anew."""
 
-    def __init__(self, name: str, title: str) -> None:
+    def __init__(self, name: str, title: str, widest: int = 0) -> None:
         super().__init__(id=name, markup=False, compact=True)
         self.border_title = title
         self._title = title
+        self._widest = widest
         self.lines: list[Line] = []
 
     def fill(self, lines: Sequence[Line], wanted: str) -> None:
@@ -65,7 +70,7 @@ class Panel(OptionList):
         before, self.lines = self.chosen, shown
         columns = Columns()
         for line in shown:
-            columns.add(*line.cells)
+            columns.add(*self._bounded(line.cells))
         place = self.highlighted
         self.clear_options()
         self.add_options(
@@ -74,6 +79,9 @@ class Panel(OptionList):
         if shown:
             same = [number for number, line in enumerate(shown) if before and line.about == before.about]
             self.highlighted = same[0] if same else min(place or 0, len(shown) - 1)
+
+    def _bounded(self, cells: Sequence[str]) -> Sequence[str]:
+        return [*(cut(cell, self._widest) for cell in cells[:-1]), cells[-1]] if self._widest else cells
 
     @property
     def chosen(self) -> Line | None:
@@ -90,18 +98,20 @@ def _coloured(text: str, line: Line) -> Text:
 
 
 class Shown(ModalScreen[None]):
-    """What a command said about one task or message."""
+    """What a command said about one task or message. `actions`: what can be done about it; no other key does anything."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "dismiss", "Back"),
         Binding("a", "app.approve", "Approve"),
         Binding("r", "app.reject", "Reject"),
         Binding("k", "app.ack", "Ack"),
+        Binding("w", "app.answer", "Answer"),
     ]
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, actions: Collection[str]) -> None:
         super().__init__()
         self._text = text
+        self.actions = actions
 
     def compose(self) -> ComposeResult:
         """A page to scroll."""
@@ -130,6 +140,23 @@ class Asking(ModalScreen[str]):
         self.dismiss(event.value)
 
 
+class Sure(ModalScreen[bool]):
+    """A question to be answered with `y`. Any other key is a no: whoever types a sentence here did not mean to answer."""
+
+    def __init__(self, question: str) -> None:
+        super().__init__()
+        self._question = question
+
+    def compose(self) -> ComposeResult:
+        """The question."""
+        yield Static(Text(f"{self._question}\n\ny: yes   any other key: no"), id="sure")
+
+    def on_key(self, event: Key) -> None:
+        """Take the answer."""
+        event.stop()
+        self.dismiss(event.key == "y")
+
+
 class Top(App[None]):
     """Attention, roster, pipeline, feed."""
 
@@ -139,9 +166,12 @@ class Top(App[None]):
     Panel { border: none; border-top: solid $primary; padding: 0; height: 1fr; background: $background;
             scrollbar-size-vertical: 1; overflow-x: hidden; text-wrap: nowrap; text-overflow: ellipsis; }
     Panel:focus { border: none; border-top: heavy $accent; }
-    #bar { height: 1; } #says { height: 1; color: $text-muted; }
+    #attention { height: auto; min-height: 2; max-height: 33%; }
+    #bar { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    #says { height: auto; min-height: 1; max-height: 3; color: $text-muted; }
     #middle { height: 1fr; } #roster { width: 2fr; } #pipeline { width: 3fr; margin-left: 1; }
-    Shown, Asking { align: center middle; }
+    #sure { background: $surface; border: round $accent; margin: 0 4; padding: 0 1; }
+    Shown, Asking, Sure { align: center middle; }
     #page { background: $surface; } Asking Input { margin: 0 4; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -151,6 +181,7 @@ class Top(App[None]):
         Binding("k", "ack", "Ack"),
         Binding("w", "answer", "Answer"),
         Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("escape", "show_all", "Show all"),
         Binding("tab", "app.focus_next", "Next", show=False),
         Binding("q", "quit", "Quit"),
     ]
@@ -170,9 +201,9 @@ class Top(App[None]):
         yield Static(id="bar", markup=False)
         yield Panel("attention", "needs you")
         with Horizontal(id="middle"):
-            yield Panel("roster", "roster")
-            yield Panel("pipeline", "pipeline")
-        yield Panel("feed", "feed")
+            yield Panel("roster", "roster", _WIDEST)
+            yield Panel("pipeline", "pipeline", _WIDEST)
+        yield Panel("feed", "feed", _WIDEST + 8)
         yield Static(id="says", markup=False)
         yield Footer()
 
@@ -247,7 +278,36 @@ class Top(App[None]):
         if line is None or not line.about:
             return
         self._opened = line
-        self.push_screen(Shown(safe(self._all_about(line.about))))
+        self.push_screen(Shown(safe(self._all_about(line.about)), self._possible(line.about)))
+
+    def _possible(self, name: str) -> Collection[str]:
+        """What can be done about a message, or about a task as it stands."""
+        if name.startswith("m-"):
+            return ("ack", "answer")
+        state = self._call.store.log.state(f"task/{name}")
+        if state is None or state.state not in (IN_REVIEW, APPROVED):
+            return ()
+        return _OF_TASKS if state.state == IN_REVIEW else ("reject",)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether the key of an action works now, and stands in the footer."""
+        if isinstance(self.screen, Shown) and action in _KEYS:
+            return action in self.screen.actions
+        if action == "show_all":
+            return bool(self._wanted)
+        return super().check_action(action, parameters)
+
+    def _fit(self, action: str) -> Line | None:
+        """The chosen line if the action is for such a one; else it is said why not."""
+        line = self._chosen
+        if line is None or not line.about:
+            return None
+        message = line.about.startswith("m-")
+        if message == (action not in _OF_TASKS):
+            return line
+        meant, given = ("tasks", "a message") if message else ("messages", "a task")
+        self._say(f"{_KEYS[action]} ({action}) is for {meant}; {line.about} is {given}")
+        return None
 
     def _all_about(self, name: str) -> str:
         """A message; of a task what is to be judged, and what happened; of any other task what `show` says."""
@@ -263,18 +323,19 @@ class Top(App[None]):
         self.action_open()
 
     def action_approve(self) -> None:
-        """Approve the task that is chosen: the submission that is shown, and no later one."""
-        if line := self._chosen:
-            self._act("approve", line.about, *(("--submission", line.on) if line.on else ()))
+        """Approve the task that is chosen, once that is confirmed: the submission that is shown, and no later one."""
+        if line := self._fit("approve"):
+            words = ("approve", line.about, *(("--submission", line.on) if line.on else ()))
+            self.push_screen(Sure(f"Approve {line.about}?"), lambda sure: self._act(*words) if sure else None)
 
     def action_reject(self) -> None:
         """Send the task that is chosen back, with a reason."""
-        if line := self._chosen:
+        if line := self._fit("reject"):
             self._ask(f"Why is {line.about} sent back?", "reject", line.about, "--reason")
 
     def action_answer(self) -> None:
         """Answer the message that is chosen."""
-        if line := self._chosen:
+        if line := self._fit("answer"):
             self._ask(f"Your answer to {line.about}", "answer", line.about)
 
     def _ask(self, question: str, *words: str) -> None:
@@ -286,18 +347,22 @@ class Top(App[None]):
 
     def action_ack(self) -> None:
         """Say that one has read the message that is chosen."""
-        if line := self._chosen:
+        if line := self._fit("ack"):
             self._act("ack", line.about)
 
     def action_filter(self) -> None:
         """Show only lines that hold a text."""
+        self.push_screen(Asking("Only lines with", self._wanted), lambda text: self._only(text or ""))
 
-        def answered(text: str | None) -> None:
-            self._wanted = text or ""
-            self._say(f"only lines with {self._wanted!r}; / and Enter shows all" if self._wanted else "")
-            self.look()
+    def action_show_all(self) -> None:
+        """Filter no more."""
+        self._only("")
 
-        self.push_screen(Asking("Only lines with", self._wanted), answered)
+    def _only(self, text: str) -> None:
+        self._wanted = text
+        self._say(f"only lines with {text!r}; Esc shows all" if text else "")
+        self.refresh_bindings()
+        self.look()
 
 
 def _bar(picture: Picture) -> Text:

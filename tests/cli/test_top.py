@@ -120,6 +120,9 @@ def test_an_approval_by_key_is_in_the_log_and_bound_to_what_was_shown(busy: Busy
         chosen(app, "attention", busy.named["review"])
         await pilot.press("a")
         await pilot.pause()
+        assert f"Approve {busy.named['review']}?" in pane(app)
+        await pilot.press("y")
+        await pilot.pause()
         assert "needs you 2" in pane(app)
         assert f"{busy.named['review']}  COMPLETED" in pane(app)
 
@@ -141,7 +144,7 @@ def test_a_submission_that_was_replaced_meanwhile_is_not_approved(busy: Busy) ->
         app._signal.wait = lambda timeout=None: False  # type: ignore[method-assign] # it looks no more
         claim = busy.crew.do(f"show {task}")["task"]["claim"]
         busy.crew.do(f"done {task} --claim {claim} --as ada")
-        await pilot.press("a")
+        await pilot.press("a", "y")
         await pilot.pause()
         assert "was replaced by" in pane(app)
 
@@ -190,12 +193,93 @@ def test_enter_opens_a_task_with_its_history_and_a_key_acts_on_it_there(busy: Bu
         assert f"{busy.named['review']}  IN_REVIEW  Greet by name" in shown
         assert "handed in by ada" in shown
         assert "task.submitted" in shown
-        await pilot.press("a")
+        await pilot.press("a", "y")
         await pilot.pause()
         assert "COMPLETED" in pane(app)
 
     on_screen(busy, play)
     assert busy.crew.state(busy.named["review"]) == "COMPLETED"
+
+
+def test_an_opened_question_is_answered_there_and_only_keys_for_messages_work(busy: Busy) -> None:
+    async def play(pilot: Pilot[None], app: Top) -> None:
+        chosen(app, "attention", busy.named["question"])
+        await pilot.press("enter")
+        await pilot.pause()
+        footer = pane(app).split("\n")[-1]
+        assert ("Answer" in footer, "Ack" in footer) == (True, True)
+        assert ("Approve" in footer, "Reject" in footer) == (False, False)
+        await pilot.press("a", "r", "w")
+        await pilot.pause()
+        await pilot.press(*"8080", "enter")
+        await pilot.pause()
+        assert "needs you 2" in pane(app)
+
+    on_screen(busy, play)
+    answers = busy.crew.do(f"read {busy.named['question']}")["message"]["answers"]
+    assert [(answer["from"], answer["text"]) for answer in answers] == [("zoe", "8080")]
+
+
+def test_a_sentence_typed_at_an_opened_task_approves_nothing(busy: Busy) -> None:
+    async def play(pilot: Pilot[None], app: Top) -> None:
+        chosen(app, "attention", busy.named["review"])
+        await pilot.press("enter")
+        await pilot.pause()
+        footer = pane(app).split("\n")[-1]
+        assert ("Approve" in footer, "Answer" in footer) == (True, False)
+        await pilot.press(*"an", "enter")
+        await pilot.pause()
+
+    on_screen(busy, play)
+    assert busy.crew.state(busy.named["review"]) == "IN_REVIEW"
+
+
+def test_a_key_for_messages_says_so_on_a_task_and_the_other_way_round(busy: Busy) -> None:
+    task, question = busy.named["review"], busy.named["question"]
+
+    async def play(pilot: Pilot[None], app: Top) -> None:
+        for key, about, said in (
+            ("k", task, f"k (ack) is for messages; {task} is a task"),
+            ("w", task, f"w (answer) is for messages; {task} is a task"),
+            ("a", question, f"a (approve) is for tasks; {question} is a message"),
+        ):
+            chosen(app, "attention", about)
+            await pilot.press(key)
+            await pilot.pause()
+            assert said in pane(app), pane(app)
+
+    on_screen(busy, play)
+
+
+def test_the_hint_of_a_refusal_is_whole_on_80_columns(busy: Busy) -> None:
+    async def play(pilot: Pilot[None], app: Top) -> None:
+        app._act("approve", busy.named["working"])
+        await pilot.pause()
+        shown = " ".join(" ".join(line.split()) for line in pane(app).split("\n"))
+        code, said = app.give("approve", busy.named["working"])
+        assert code
+        assert " ".join(said.split()) in shown
+
+    on_screen(busy, play)
+
+
+def test_a_long_name_leaves_room_for_titles_and_nothing_to_do_takes_no_room(crew: Crew) -> None:
+    crew.do("join zoe --person --pid 1")
+    task = crew.spawn("Parse the file")
+    crew.start(task, "ada-the-first-agent-with-a-very-long-name")
+    for number in range(30):
+        crew.spawn(f"wide {number}")
+
+    async def play(pilot: Pilot[None], app: Top) -> None:
+        shown = pane(app)
+        assert "Parse the" in shown
+        panel = app.query_one("#attention", Panel)
+        assert panel.size.height + 1 <= 2
+        await pilot.resize_terminal(30, 24)
+        await pilot.pause()
+        assert pane(app).split("\n")[0].rstrip().endswith("…")
+
+    on_screen(Busy(crew), play)
 
 
 def test_enter_on_work_to_judge_shows_evidence_check_and_files(
@@ -247,6 +331,21 @@ def test_a_filter_leaves_what_holds_the_text(busy: Busy) -> None:
         assert "needs you 0" in pane(app)
         assert "pipeline 1" in pane(app)
         await pilot.press("slash", *["backspace"] * 5, "enter")
+        await pilot.pause()
+        assert "needs you 3" in pane(app)
+
+    on_screen(busy, play)
+
+
+@pytest.mark.parametrize("asked", [(), ("slash",)])
+def test_escape_clears_the_filter(busy: Busy, asked: tuple[str, ...]) -> None:
+    async def play(pilot: Pilot[None], app: Top) -> None:
+        assert "Show all" not in pane(app)
+        await pilot.press("slash")
+        await pilot.press(*"PARSE", "enter")
+        await pilot.pause()
+        assert "Show all" in pane(app)
+        await pilot.press(*asked, "escape")
         await pilot.pause()
         assert "needs you 3" in pane(app)
 
