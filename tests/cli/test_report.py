@@ -55,6 +55,12 @@ def test_the_page_is_whole_and_asks_no_network(page: str) -> None:
         assert f"id='{name}'" in page
 
 
+def test_no_button_uploads_a_chart(page: str) -> None:
+    [config] = re.findall(r"const config = \{(.*?)\};", page, re.DOTALL)
+    for said in ("showSendToCloud: false", 'plotlyServerURL: ""', '"sendChartToCloud"', '"sendDataToCloud"'):
+        assert said in config
+
+
 def test_text_from_agents_is_only_text(page: str) -> None:
     own = own_part(page)
     assert own.count("<script>") == own.count("</script>") - 1 == 1  # the library's own end stands there
@@ -100,6 +106,8 @@ def test_a_browser_draws_every_picture_and_runs_nothing_of_the_agents(
     assert "<title>crewlog report</title>" in shown
     assert shown.count('class="plot js-plotly-plot"') == 6
     assert "2 of 2 tasks" in shown
+    assert "Share chart" not in own_part(shown)
+    assert "modebar-btn" in shown
 
 
 def test_a_timeline_tells_every_state_that_the_log_tells(tmp_path: Path) -> None:
