@@ -82,9 +82,15 @@ LabelsOption = Annotated[
 ]
 
 
+PLACEHOLDERS = ("…", "...")
+
+
 def text_from(call: Call, given: str | None, what: str) -> str:
     """The text as given, or all of standard input for `-`. Refused (`bad-value`) where that is no text."""
     if given != "-":
+        if given is not None and given.strip() in PLACEHOLDERS:
+            hint = "It stands for your own words in the lines that crewlog prints: put them there."
+            raise Refusal("bad-value", f"{given.strip()} is no {what}", hint, field=what)
         return _unicode(given or "", what)
     try:
         text = call.shell.stdin.read(call.store.config.blob + 1)

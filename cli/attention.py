@@ -27,10 +27,11 @@ WORDS = {
 
 
 class Viewer(NamedTuple):
-    """Who looks, "" where nobody knows, and what a command needs so that it is theirs."""
+    """Who looks, "" where nobody knows, and what a command needs so that it is theirs. `groups`: whom else they speak for."""
 
     name: str
     suffix: str
+    groups: tuple[str, ...] = ()
 
 
 def attention(call: Call) -> list[dict[str, Any]]:
@@ -39,20 +40,21 @@ def attention(call: Call) -> list[dict[str, Any]]:
     call.store.views.catch_up()
     items = waiting(call.store.views.connection, now, MOST) + _lost(call, now)
     viewer = viewer_of(call)
-    person = call.store.config.review_by != "person" or _is_person(call, viewer.name)
-    found = [_record(item, viewer, now, may_approve=person) for item in items]
+    judges = call.store.config.review_by != "person" or bool(viewer.groups)
+    found = [_record(item, viewer, now, may_approve=judges) for item in items]
     return sorted(found, key=lambda row: (row["since"], row["id"]))
 
 
 def viewer_of(call: Call) -> Viewer:
     """Who looks: by name, or in their place a person who joined."""
+    from projections.mail_pages import PEOPLE, addressees
+
     who: Who | None = call.who()
     if who is None:
-        from projections.mail_pages import PEOPLE, addressees
-
         name = next(iter(addressees(call.store.views.connection, "", PEOPLE)), "")
-        return Viewer(name, f" --as {name}" if name else " --as NAME")
-    return Viewer(who.name, f" --as {who.name}" if who.why == "--as" else "")
+        return Viewer(name, f" --as {name}" if name else " --as NAME", (PEOPLE,) if name else ())
+    groups = (PEOPLE,) if _is_person(call, who.name) else ()
+    return Viewer(who.name, f" --as {who.name}" if who.why == "--as" else "", groups)
 
 
 def _is_person(call: Call, name: str) -> bool:
@@ -100,7 +102,6 @@ def _record(item: Item, viewer: Viewer, now: int, *, may_approve: bool) -> dict[
 
 # What anybody may do about a thing: the words before and after its name.
 _OPEN_TO_ALL: dict[str, tuple[tuple[str, ...], ...]] = {
-    "setback": (("review",), ("reject", "--reason", "…")),
     "conflict": (("conflicts",),),
     "merge": (("merge",),),
     "failed": (("retry",), ("cancel",)),
@@ -112,11 +113,14 @@ def _commands(item: Item, viewer: Viewer, *, may_approve: bool) -> list[list[str
     from cli.reaping import forced_release
 
     name = item.subject
-    mine = viewer.name not in item.closed and item.open in ("", viewer.name)
+    mine = viewer.name not in item.closed and item.open in ("", viewer.name, *viewer.groups)
     commands = [[first, name, *more] for first, *more in _OPEN_TO_ALL.get(item.kind, ())]
     match item.kind:
         case "review" if mine and may_approve:
             commands = [["approve", name], ["reject", name, "--reason", "…"]]
+        case "setback":
+            judged = [["reject", name, "--reason", "…"]] if viewer.name not in item.closed else []
+            commands = [*judged, ["review", name]]
         case "circle":
             kind, other = item.link
             commands = [["unlink", name, f"--{kind}", other], ["graph", name]]

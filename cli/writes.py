@@ -10,7 +10,7 @@ import orjson
 from cli.call import Call
 from cli.output import Answer
 from cli.text import safe_line
-from domain.task import AFTER, COMPLETED, Task, claim_of, linked
+from domain.task import AFTER, COMPLETED, Approved, Claim, Task, claim_of, linked
 
 if TYPE_CHECKING:
     from domain.log import Written
@@ -78,10 +78,13 @@ def blockers(call: Call, task: Task) -> list[str]:
     return [other for other, state in states.items() if state is None or state.state != COMPLETED]
 
 
-def next_lines(task: Task, viewer: str | None, waits: Sequence[str] = ()) -> list[str]:
+def next_lines(
+    task: Task, viewer: str | None, waits: Sequence[str] = (), *, merges: bool | None = None
+) -> list[str]:
     """What the viewer can sensibly type next, wherever it is pasted; a claim is offered to its holder only.
 
-    Nobody is sent to start what `waits` for other tasks: it is shown what stands in the way.
+    Nobody is sent to start what `waits` for other tasks: it is shown what stands in the way. `merges`: whether git
+    foretells that the work can be merged; None where it was not asked.
     """
     name, claim = task.card.id, claim_of(task)
     match task.state:
@@ -90,16 +93,17 @@ def next_lines(task: Task, viewer: str | None, waits: Sequence[str] = ()) -> lis
         case "ASSIGNED":
             return [f"crewlog start {name}{f' --as {task.card.assignee}' if task.card.assignee else ''}"]
         case "WORKING" if claim and claim.holder == viewer:
-            return [f"crewlog done {name} --as {claim.holder} --claim {short(claim.id)}"]
+            return [_done(name, claim)]
         case "WORKING":
             return [f"crewlog wait --task {name} --state IN_REVIEW"]
         case "IN_REVIEW" | "APPROVED" if task.card.conflicts:
             return [f"crewlog conflicts {name}"]
+        case "IN_REVIEW" | "APPROVED" if claim and _cannot_merge(task, merges):
+            return [_done(name, claim) if claim.holder == viewer else _reject(task, viewer)]
         case "IN_REVIEW":
-            judge = viewer if viewer and viewer not in task.card.holders else OTHER
             return [
-                f"crewlog approve {name} --as {judge}",
-                f'crewlog reject {name} --reason "…" --as {judge}',
+                f"crewlog approve {name} --as {_judge(task, viewer)}",
+                _reject(task, viewer),
                 f"crewlog review {name}",
             ]
         case "APPROVED" | "MERGING":
@@ -108,3 +112,21 @@ def next_lines(task: Task, viewer: str | None, waits: Sequence[str] = ()) -> lis
             return [f"crewlog retry {name} --as {viewer or OTHER}"]
         case _:
             return [f"crewlog log {name}"]
+
+
+def _done(name: str, claim: Claim) -> str:
+    return f"crewlog done {name} --as {claim.holder} --claim {short(claim.id)}"
+
+
+def _judge(task: Task, viewer: str | None) -> str:
+    return viewer if viewer and viewer not in task.card.holders else OTHER
+
+
+def _reject(task: Task, viewer: str | None) -> str:
+    return f'crewlog reject {task.card.id} --reason "…" --as {_judge(task, viewer)}'
+
+
+def _cannot_merge(task: Task, merges: bool | None) -> bool:
+    """True where a conflict is foretold, or the last merging failed for a reason that lies in the work."""
+    kind = task.setback.kind if isinstance(task, Approved) and task.setback else ""
+    return merges is False or kind == "gate" or (kind == "conflict" and not merges)

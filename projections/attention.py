@@ -25,7 +25,7 @@ from domain.task import (
     load,
 )
 from projections.graph import circles
-from projections.mail_pages import Row, unacked, unanswered
+from projections.mail_pages import PEOPLE, Row, unacked, unanswered
 from projections.task_rows import WAITING
 from projections.tasks import conflicts, losers
 
@@ -38,8 +38,8 @@ class Item(NamedTuple):
     """One thing that waits. `subject` is a task or a message; `who` is concerned beside the one who looks.
 
     `kind` is review, merge, setback (a merging that failed), conflict, circle (of links), failed, question, ack or
-    lost. `closed`: the names that may not act on it; `open`: the only one that may, "" for any other. `link`: the kind
-    and the other end of the link that opens the circle. `elsewhere`: the claim is of another store.
+    lost. `closed`: the names that may not act on it; `open`: the only one that may, "" for any other, `#people` for
+    any person. `link`: the kind and the other end of the link that opens the circle. `elsewhere`: the claim is of another store.
     """
 
     kind: str
@@ -98,10 +98,12 @@ def _of_task(task: Task) -> Item:
                 closed,
                 submission=task.submission.id,
             )
-        case Approved(setback=Setback() as back):
-            return Item("setback", back.at, card.id, back.by, preview(back.reason), card.title)
-        case Approved():
-            return Item("merge", task.approval.at, card.id, task.approval.by, "", card.title)
+        case Approved(setback=Setback(kind="conflict" | "gate") as back):
+            closed = (task.claim.holder,)
+            return Item("setback", back.at, card.id, back.by, preview(back.reason), card.title, closed)
+        case Approved(setback=back):  # that another merge came between says nothing against the next try
+            why = preview(back.reason) if back else ""
+            return Item("merge", task.approval.at, card.id, task.approval.by, why, card.title)
         case Merging():
             return Item("merge", task.merge.at, card.id, task.approval.by, "a merging is open", card.title)
         case Failed():
@@ -147,5 +149,7 @@ def _ack(row: Row) -> Item:
 
 def _for(row: Row) -> tuple[str, tuple[str, ...], str]:
     """Title, who may not answer it, who alone may: a message to a group is for anyone but its sender."""
+    if row["to"] == PEOPLE:
+        return "", (row["from"],), PEOPLE
     group = str(row["to"]).startswith(("#", "*"))
     return "", (row["from"],) if group else (), "" if group else row["to"]

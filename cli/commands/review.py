@@ -44,9 +44,9 @@ def review(call: Call, task: TaskArg = None, utc: UtcOption = False) -> None:
     ]
     outlook = _outlook(call, state)
     who = call.who()
-    lines = [
-        line for line in next_lines(state, who.name if who else None) if not line.startswith("crewlog review")
-    ]
+    merges = outlook["merges"] if outlook else None
+    ahead = next_lines(state, who.name if who else None, merges=merges)
+    lines = [line for line in ahead if not line.startswith("crewlog review")]
     files = _files(call, state)
     data = {"task": shown, "files": files, "notes": notes, "outlook": outlook, "next": lines}
     told = _lines(call.style(utc=utc), shown, files, notes, outlook, gate_lines(call, shown), lines)

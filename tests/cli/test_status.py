@@ -45,6 +45,13 @@ def troubled(crew: Crew, clock: Clock) -> dict[str, str]:
     return found
 
 
+def filled_in(command: str) -> list[str]:
+    """The words behind `crewlog`, with somebody's own words where there is a place for them."""
+    program, *words = shlex.split(command)
+    assert program == "crewlog"
+    return ["my own words" if word == "…" else word for word in words]
+
+
 def attention(crew: Crew, *more: str) -> list[dict[str, Any]]:
     """What waits, as zoe sees it."""
     answered: list[dict[str, Any]] = crew.do(f"status --as zoe {' '.join(more)}")["attention"]
@@ -68,8 +75,7 @@ def test_every_command_pasted_succeeds_and_takes_its_line_off(crew: Crew, troubl
     assert len(commands) == len(troubled)
     for command in commands:
         before = len(attention(crew))
-        words = shlex.split(command)
-        assert words.pop(0) == "crewlog"
+        words = filled_in(command)
         result = crew.run(*words)
         assert result.code == 0, (command, result)
         assert len(attention(crew)) == before - 1, command
@@ -80,7 +86,7 @@ def test_every_command_pasted_succeeds_and_takes_its_line_off(crew: Crew, troubl
 def test_the_other_commands_of_a_line_succeed_too(crew: Crew, troubled: dict[str, str], place: int) -> None:
     for row in attention(crew):
         for command in row["commands"][place : place + 1]:
-            result = crew.run(*shlex.split(command)[1:])
+            result = crew.run(*filled_in(command))
             assert result.code == 0, (command, result)
 
 
@@ -91,7 +97,7 @@ def test_whoever_looks_gets_commands_that_they_may_give(
     rows = crew.do(f"status {viewer}")["attention"]
     assert len(rows) == len(troubled)
     for row in rows:
-        result = crew.run(*shlex.split(row["command"])[1:])
+        result = crew.run(*filled_in(row["command"]))
         assert result.code == 0, (row["command"], result)
     if viewer == "--as ada":  # who handed it in does not judge it
         assert [row["command"].split()[1] for row in rows if row["kind"] == "review"] == ["show"]
@@ -165,3 +171,28 @@ def test_what_agents_wrote_is_only_text(crew: Crew, clock: Clock) -> None:
 def test_status_is_a_command_and_no_slip_of_start(crew: Crew) -> None:
     assert crew.do("status")["attention"] == []
     assert crew.run("status").out == "nothing needs you\n\nno tasks\n"
+
+
+def test_who_is_no_person_is_not_told_to_answer_for_the_people(crew: Crew, troubled: dict[str, str]) -> None:
+    for name, verb in (("zoe", "answer"), ("ada", "read")):
+        rows = crew.do(f"status --as {name}")["attention"]
+        [question] = [row for row in rows if row["kind"] == "question"]
+        assert question["command"].split()[1] == verb, name
+        assert (" answer " in " ".join(question["commands"])) == (verb == "answer")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "answer {question} … --as zoe",
+        "reject {review} --reason … --as zoe",
+        "note {review} …",
+        "send zoe … --as bob",
+    ],
+)
+def test_what_stands_for_words_is_no_text(crew: Crew, troubled: dict[str, str], words: str) -> None:
+    before = crew.do("status")["counts"]
+    refused = crew.refused(words.format(**troubled))
+    assert refused["code"] == "bad-value"
+    assert "your own words" in refused["hint"]
+    assert crew.do("status")["counts"] == before

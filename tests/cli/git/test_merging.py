@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shlex
 import threading
 from pathlib import Path
 
@@ -177,6 +178,37 @@ def test_files_that_the_work_removes_and_renames_go_along(team: Team) -> None:
 
     assert sorted(path.name for path in team.folder.iterdir()) == [".crewlog", ".git", "link", "moved.txt"]
     assert team.git("status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("kind", ["conflict", "gate"])
+def test_work_that_could_not_be_merged_is_to_be_sent_back_and_not_merged_again(team: Team, kind: str) -> None:
+    if kind == "gate":
+        team.settings('[merge]\ngate = "false"\n')
+    work = team.conflicting_work() if kind == "conflict" else team.approved_work()
+    team.refused(f"merge {work.task} --as zoe")
+
+    rejects = f'crewlog reject {work.task} --reason "…" --as zoe'
+    [row] = team.do("status --as zoe")["attention"]
+    assert (row["kind"], row["who"]) == ("setback", "zoe")
+    assert shlex.split(row["command"]) == shlex.split(rejects)
+    for command in ("review", "show"):
+        said = team.run(command, work.task, "--as", "zoe").out
+        assert f"next: {rejects}" in said, command
+        assert "crewlog merge" not in said, command
+    assert team.do(f"review {work.task} --as ada")["next"][0].startswith(f"crewlog done {work.task} ")
+    assert team.do("status --as ada")["attention"][0]["command"].split()[1] == "review"
+
+    team.run(*shlex.split(row["command"].replace("…", "merge main first"))[1:])
+    assert team.do("status --as zoe")["attention"] == []
+    assert team.do(f"show {work.task}")["task"]["state"] == "WORKING"
+
+
+def test_a_conflict_that_the_base_has_lost_since_can_be_merged_again(team: Team) -> None:
+    work = team.conflicting_work()
+    team.refused(f"merge {work.task} --as zoe")
+    team.git("revert", "--no-edit", "HEAD")
+
+    assert team.do(f"review {work.task} --as zoe")["next"] == [f"crewlog merge {work.task} --as zoe"]
 
 
 def test_a_conflict_is_written_down_told_to_the_holder_and_mended_by_them(team: Team) -> None:

@@ -76,6 +76,8 @@ def test_review_predicts_a_conflict(team: Team) -> None:
 
     assert team.do(f"review {work.task}")["outlook"]["conflicts"] == ["hello.py"]
     assert "conflicts with main in hello.py" in team.run("review", work.task).out
+    [line] = team.do(f"review {work.task} --as zoe")["next"]
+    assert line == f'crewlog reject {work.task} --reason "…" --as zoe'
 
 
 def test_what_was_left_uncommitted_is_told_to_who_reviews(team: Team) -> None:
