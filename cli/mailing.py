@@ -45,7 +45,12 @@ FileOption = Annotated[
     ),
 ]
 NeedsAckOption = Annotated[
-    bool, typer.Option("--needs-ack", help="Shows as overdue until it is acked.", show_default=False)
+    bool,
+    typer.Option(
+        "--needs-ack",
+        help="Stands in `status` as overdue from 10 minutes on, until it is acked.",
+        show_default=False,
+    ),
 ]
 ReplyOption = Annotated[
     str | None,

@@ -29,7 +29,7 @@ from projections.mail_pages import PEOPLE, Row, unacked, unanswered
 from projections.task_rows import WAITING
 from projections.tasks import conflicts, losers
 
-# An ack that was asked for this many seconds ago is overdue.
+# An ack that was asked for this many seconds ago is overdue; the help of --needs-ack says so.
 OVERDUE = 600
 _STATES = (IN_REVIEW, APPROVED, MERGING, FAILED)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from domain.task import STATES
+from projections.attention import OVERDUE
 from tests.cli.conftest import Crew
 from tests.cli.test_liveness import Clock
 from tests.cli.test_style import on_a_terminal
@@ -136,6 +137,11 @@ def test_an_ack_is_overdue_only_after_a_while(crew: Crew, clock: Clock) -> None:
     [row] = attention(crew)
     assert (row["kind"], row["command"].split()[1]) == ("ack", "read")
     assert "not read by bob" in row["text"]
+
+
+def test_the_help_says_when_an_ack_is_overdue(crew: Crew) -> None:
+    said = " ".join(crew.run("send", "--help").out.split())
+    assert f"as overdue from {OVERDUE // 60} minutes on" in said
 
 
 def test_since_says_what_came_to_rest_and_why(crew: Crew, troubled: dict[str, str], clock: Clock) -> None:
