@@ -19,6 +19,7 @@ WORDS = {
     "setback": ("{who} could not merge it", "failed merges"),
     "conflict": ("another clone's work came before that of {who}", "conflicts"),
     "circle": ("hangs on itself", "circles"),
+    "stuck": ("waits for what will not be done", "stuck"),
     "failed": ("{who} gave up", "failed"),
     "question": ("{who} asks", "questions"),
     "ack": ("{who} waits for an ack", "acks"),
@@ -121,7 +122,7 @@ def _commands(item: Item, viewer: Viewer, *, may_approve: bool) -> list[list[str
         case "setback":
             judged = [["reject", name, "--reason", "…"]] if viewer.name not in item.closed else []
             commands = [*judged, ["review", name]]
-        case "circle":
+        case "circle" | "stuck":
             kind, other = item.link
             commands = [["unlink", name, f"--{kind}", other], ["graph", name]]
         case "question" if mine:

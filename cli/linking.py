@@ -124,12 +124,32 @@ def check_link(call: Call, link: Wanted) -> None:
     call.state_of(link.to)
     if link.kind == RELATES or link.task == link.to:
         return
-    from projections.graph import path
+    from projections.graph import path, waits
 
     views = call.store.views
     views.catch_up()
     way = path(views.connection, link.to, link.task, link.kind)
     if way:
-        word = " waits for " if link.kind == AFTER else " is part of "
-        hint = f"`crewlog graph {link.to}` shows how they hang together."
-        raise Refusal("circle", f"that closes a circle: {word.join([link.task, *way])}", hint, path=way)
+        raise _circle(link.task, way, " waits for " if link.kind == AFTER else " is part of ")
+    # An epic waits for its parts, so that a part that waits for its epic would wait for ever.
+    late, early = (link.task, link.to) if link.kind == AFTER else (link.to, link.task)
+    way = waits(views.connection, early, late)
+    if way:
+        raise _circle(late, way, " waits for ")
+
+
+def check_part(call: Call, epic: str, after: Sequence[str]) -> None:
+    """Refuse a new part that would wait for its own epic, which waits for its parts."""
+    from projections.graph import waits
+
+    views = call.store.views
+    views.catch_up()
+    for other in after:
+        way = waits(views.connection, other, epic)
+        if way:
+            raise _circle(f"{epic} waits for this part", way, " waits for ")
+
+
+def _circle(first: str, way: Sequence[str], word: str) -> Refusal:
+    hint = f"`crewlog graph {way[0]}` shows how they hang together."
+    return Refusal("circle", f"that closes a circle: {word.join([first, *way])}", hint, path=way)

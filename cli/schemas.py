@@ -499,7 +499,18 @@ HIT = _object(
 ATTENTION = _object(
     {
         "kind": {
-            "enum": ["review", "merge", "setback", "conflict", "circle", "failed", "question", "ack", "lost"]
+            "enum": [
+                "review",
+                "merge",
+                "setback",
+                "conflict",
+                "circle",
+                "stuck",
+                "failed",
+                "question",
+                "ack",
+                "lost",
+            ]
         },
         "id": TEXT,
         "since": TIME,

@@ -11,6 +11,7 @@ from domain.event import format_time
 from domain.task import (
     AFTER,
     APPROVED,
+    CANCELLED,
     FAILED,
     IN_REVIEW,
     MERGING,
@@ -26,8 +27,8 @@ from domain.task import (
 )
 from projections.graph import circles
 from projections.mail_pages import PEOPLE, Row, unacked, unanswered
-from projections.task_rows import WAITING
-from projections.tasks import conflicts, losers
+from projections.task_rows import EPIC, UNKNOWN_HERE, WAITING
+from projections.tasks import conflicts, losers, named
 
 # An ack that was asked for this many seconds ago is overdue; the help of --needs-ack says so.
 OVERDUE = 600
@@ -37,7 +38,7 @@ _STATES = (IN_REVIEW, APPROVED, MERGING, FAILED)
 class Item(NamedTuple):
     """One thing that waits. `subject` is a task or a message; `who` is concerned beside the one who looks.
 
-    `kind` is review, merge, setback (a merging that failed), conflict, circle (of links), failed, question, ack or
+    `kind` is review, merge, setback (a merging that failed), conflict, circle (of links), stuck, failed, question, ack or
     lost. `closed`: the names that may not act on it; `open`: the only one that may, "" for any other, `#people` for
     any person. `link`: the kind and the other end of the link that opens the circle. `elsewhere`: the claim is of another store.
     """
@@ -67,6 +68,7 @@ def waiting(connection: sqlite3.Connection, now: int, limit: int) -> list[Item]:
         for kind in (AFTER, PARENT)
         for way in circles(connection, kind, harmful=True)[:limit]
     ]
+    found += _stuck(connection, limit)
     found += map(_question, unanswered(connection, limit))
     asked_before = format_time(now - OVERDUE * 1_000_000)
     found += [_ack(row) for row in unacked(connection, limit) if row["at"] < asked_before]
@@ -120,6 +122,26 @@ def _in_circle(connection: sqlite3.Connection, kind: str, way: list[str]) -> Ite
     card = _card(connection, way[0])
     link = (kind, way[1])
     return Item("circle", card.updated, card.id, card.spawner, " → ".join(way), card.title, link=link)
+
+
+def _stuck(connection: sqlite3.Connection, limit: int) -> list[Item]:
+    """The waiting tasks that nothing will make ready: what they wait for is CANCELLED, not here, or their own epic."""
+    statement = (
+        "SELECT stuck.why, stuck.other, tasks.data FROM stuck CROSS JOIN tasks ON tasks.id = stuck.task"
+        " WHERE stuck.why = ? AND tasks.state = 'ASSIGNED' AND tasks.hold = 0 LIMIT ?"
+    )
+    found: list[Item] = []
+    for why, says in _NEVER.items():
+        for _, other, data in connection.execute(statement, (why, limit)):
+            card = load(data).card
+            text = f"{named(connection, other)}, which is {says}"
+            found.append(
+                Item("stuck", card.updated, card.id, card.spawner, text, card.title, link=(AFTER, other))
+            )
+    return found
+
+
+_NEVER = {CANCELLED: CANCELLED, UNKNOWN_HERE: "not known here", EPIC: "the epic that waits for it"}
 
 
 def _in_conflict(connection: sqlite3.Connection, name: str) -> Item:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 VIEWS = (tasks.VIEW, agents.VIEW, notices.VIEW, mail.VIEW, sources.VIEW)
 
 # Raise LAYOUT whenever a table, or what a handler makes of the same events, changes: older files are then rebuilt.
-LAYOUT = 12
+LAYOUT = 13
 VERSION = LAYOUT * 1_000_000 + task.FOLD * 1_000 + agent.FOLD
 MAIN = ViewSet(VIEWS, VERSION)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 import orjson
@@ -15,16 +15,38 @@ from projections.tasks import parts_of
 
 def path(connection: sqlite3.Connection, start: str, goal: str, kind: str) -> list[str]:
     """The shortest way from `start` to `goal` along links of this kind, both ends named; [] where there is none."""
+    return _way(start, goal, lambda edge: _bound_to(connection, edge, kind))
+
+
+def waits(connection: sqlite3.Connection, start: str, goal: str) -> list[str]:
+    """A way on which `start` waits for `goal`: after what comes before it, and an epic for its parts; [] for none."""
+    return _way(start, goal, lambda edge: _waited_for(connection, edge))
+
+
+def _way(start: str, goal: str, step: Callable[[list[str]], list[tuple[str, str]]]) -> list[str]:
     came_from: dict[str, str] = {start: ""}
     edge = [start]
     while edge and goal not in came_from:
-        found = _bound_to(connection, edge, kind)
+        found = step(edge)
         edge = []
         for task, other in found:
             if other not in came_from:
                 came_from[other] = task
                 edge.append(other)
     return _walked(came_from, goal) if goal in came_from else []
+
+
+def _waited_for(connection: sqlite3.Connection, tasks: list[str]) -> list[tuple[str, str]]:
+    wanted = orjson.dumps(tasks).decode()
+    return sorted(connection.execute(_WAITS, (wanted, wanted)))
+
+
+_WAITS = (
+    "SELECT links.task, links.other FROM json_each(?) wanted"
+    " CROSS JOIN links ON links.task = wanted.value AND links.kind = 'after'"
+    " UNION ALL SELECT links.other, links.task FROM json_each(?) wanted"
+    " CROSS JOIN links ON links.other = wanted.value AND links.kind = 'parent'"
+)
 
 
 def _walked(came_from: dict[str, str], goal: str) -> list[str]:

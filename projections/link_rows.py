@@ -42,7 +42,7 @@ def link_rows(task: Task | None) -> set[LinkRow]:
 def write_links(
     connection: sqlite3.Connection, changed: Iterable[tuple[Task | None, Task | None]]
 ) -> set[str]:
-    """Write the links of tasks, each given before and now; the tasks that wait for others than before."""
+    """Write the links of tasks, each given before and now; the tasks that wait for others, or are parts of others, now."""
     gone: set[LinkRow] = set()
     new: set[LinkRow] = set()
     for before, now in changed:
@@ -54,7 +54,7 @@ def write_links(
     connection.executemany("INSERT OR REPLACE INTO links VALUES (?, ?, ?)", sorted(new))
     for kind in (AFTER, PARENT):
         _write_circles(connection, kind, *({row for row in rows if row[1] == kind} for rows in (gone, new)))
-    return {task for task, kind, _ in gone | new if kind == AFTER}
+    return {task for task, kind, _ in gone | new if kind in (AFTER, PARENT)}
 
 
 # --- circles -----------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,7 +13,7 @@ from domain import task as machine
 from domain.event import VERSION, Event
 from domain.history import UNKNOWN, Fold, fold, is_known, step
 from domain.registry import EVENT_TYPES
-from domain.task import ASSIGNED, COMPLETED, Task, claim_of
+from domain.task import ASSIGNED, CANCELLED, COMPLETED, OPEN, PARENT, Task, claim_of
 from projections.handler import Context, Table, View
 from projections.link_rows import CIRCLES, LINKS, create_links, write_links
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from domain.log import Stored
 
 HOLD = "hold"
+UNKNOWN_HERE, EPIC = "UNKNOWN", "EPIC"
+STUCK = (CANCELLED, UNKNOWN_HERE, EPIC)
 KIND = cast("Fold", machine)
 
 # --- tables ------------------------------------------------------------------------------------------------------
@@ -48,7 +50,7 @@ def _create_tasks(database: Database) -> None:
             "commit_id": str,
             "labels": str,  # JSON, in the order in which they were given
             "hold": int,
-            "blockers": int,  # how many tasks it waits for: not COMPLETED, or not known here
+            "blockers": int,  # how many tasks it waits for: not COMPLETED, or not known here; and its open parts
             "position": int,
             "heads": str,  # of its events, those that no other one follows
             "data": bytes,
@@ -100,6 +102,9 @@ def _create_around_tasks(database: Database) -> None:
     conflicts = database.table("conflicts")
     conflicts.create({"task": str, "event": str, "sender": str}, pk=("task", "event"), not_null={"sender"})
     conflicts.create_index(["sender", "task"], "conflicts_by_sender")
+    # Links to what will never be COMPLETED as things stand: CANCELLED, UNKNOWN here, or the EPIC that waits for this part.
+    stuck = database.table("stuck")
+    stuck.create({"why": str, "task": str, "other": str}, pk=("why", "task", "other"))
     unfolded = database.table("unfolded")  # streams whose events make no task yet
     unfolded.create({"task": str, "heads": str}, pk="task", not_null={"heads"})
     database.table("skipped").create(
@@ -234,7 +239,7 @@ class _Handler:
         """Write the final rows: links first, since they say whose blockers must be counted again."""
         self._fold_forked()
         waiting = write_links(self._connection, [(held.before, held.task) for held in self._tasks.values()])
-        self._count_blockers(waiting)
+        self._count_blockers(waiting | self._touched())
         changed = [held for held in self._tasks.values() if _is_changed(held)]
         self._write_labels(changed)
         self._write_conflicts(changed)
@@ -247,30 +252,75 @@ class _Handler:
     def _many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         self._connection.executemany(statement, rows)
 
+    def _touched(self) -> set[str]:
+        """The tasks for which others count otherwise now: what waits for these, and the epics that these are parts of."""
+        turned = [key for key, held in self._tasks.items() if _standing(held.task) != _standing(held.before)]
+        statement = (
+            "SELECT task FROM json_each(?) turned"
+            " CROSS JOIN links ON links.other = turned.value AND links.kind = 'after'"
+        )
+        found = (
+            {row[0] for row in self._connection.execute(statement, (_json(turned),))}
+            if turned
+            else set[str]()
+        )
+        for key, held in self._tasks.items():
+            found |= _open_in(held.before) ^ _open_in(held.task)
+            if held.task and held.before is None:  # its parts may have been here before it
+                found.add(key)
+        return found
+
     def _count_blockers(self, waiting: set[str]) -> None:
-        """Count again for these, and for those that wait for a task which became COMPLETED (or came undone)."""
-        turned = [key for key, held in self._tasks.items() if _is_done(held.task) != _is_done(held.before)]
-        if turned:
-            statement = (
-                "SELECT task FROM json_each(?) done"
-                " CROSS JOIN links ON links.other = done.value AND links.kind = 'after'"
-            )
-            waiting.update(row[0] for row in self._connection.execute(statement, (_json(turned),)))
+        """Count again for these: what they wait for, and their open parts."""
         if not waiting:
             return
         self._load(waiting)
-        open_blockers: Counter[str] = Counter()
+        blockers: Counter[str] = Counter()
+        stuck: list[tuple[str, str, str]] = []
+        for task_id, blocker, standing, in_it in self._waited_for(waiting):
+            blockers[task_id] += standing != COMPLETED
+            if standing in (CANCELLED, UNKNOWN_HERE):
+                stuck.append((standing, task_id, blocker))
+            elif in_it and standing != COMPLETED:
+                stuck.append((EPIC, task_id, blocker))
+        for epic in self._open_parts(waiting):
+            blockers[epic] += 1
+        known = [key for key in waiting if self._tasks[key].before]
+        where = "why = ? AND task = ?"
+        self._many(
+            f"DELETE FROM stuck WHERE {where}",  # noqa: S608 - text from here
+            [(why, key) for key in sorted(known) for why in STUCK],
+        )
+        self._many("INSERT OR REPLACE INTO stuck VALUES (?, ?, ?)", sorted(stuck))
+        for task_id in waiting:
+            self._tasks[task_id].blockers = blockers[task_id]
+
+    def _waited_for(self, tasks: set[str]) -> Iterator[tuple[str, str, str, bool]]:
+        """What each of these waits for: the standing of it, and whether it is the epic of the one that waits."""
         statement = (
-            "SELECT links.task, links.other, blocker.state FROM json_each(?) waiting"
+            "SELECT links.task, links.other, blocker.state, EXISTS (SELECT 1 FROM links part"
+            " WHERE part.task = links.task AND part.kind = 'parent' AND part.other = links.other)"
+            " FROM json_each(?) waiting"
             " CROSS JOIN links ON links.task = waiting.value AND links.kind = 'after'"
             " LEFT JOIN tasks blocker ON blocker.id = links.other"
         )
-        for task_id, blocker, state in self._connection.execute(statement, (_json(sorted(waiting)),)):
+        rows = self._connection.execute(statement, (_json(sorted(tasks)),)).fetchall()
+        for task_id, blocker, state, in_it in rows:
             held = self._tasks.get(blocker)
-            done = _is_done(held.task) if held else state == COMPLETED
-            open_blockers[task_id] += not done
-        for task_id in waiting:
-            self._tasks[task_id].blockers = open_blockers[task_id]
+            standing = _standing(held.task) if held else state or UNKNOWN_HERE
+            yield task_id, blocker, standing, bool(in_it)
+
+    def _open_parts(self, epics: set[str]) -> Iterator[str]:
+        """Each of these once for every part of it that is open."""
+        statement = (
+            "SELECT links.other, links.task, part.state FROM json_each(?) epics"
+            " CROSS JOIN links ON links.other = epics.value AND links.kind = 'parent'"
+            " LEFT JOIN tasks part ON part.id = links.task"
+        )
+        for epic, part, state in self._connection.execute(statement, (_json(sorted(epics)),)).fetchall():
+            held = self._tasks.get(part)
+            if (held.task.state if held and held.task else state) in OPEN:
+                yield epic
 
     def _write_labels(self, changed: list[_Held]) -> None:
         gone: list[LabelRow] = []
@@ -328,8 +378,18 @@ class _Handler:
         self._many(f"INSERT OR REPLACE INTO tasks VALUES ({', '.join('?' * 20)})", rows)  # noqa: S608
 
 
-def _is_done(task: Task | None) -> bool:
-    return task is not None and task.state == COMPLETED
+def _standing(task: Task | None) -> str:
+    """What those that wait for the task have to know of it."""
+    if task is None:
+        return UNKNOWN_HERE
+    return task.state if task.state in (COMPLETED, CANCELLED) else ASSIGNED
+
+
+def _open_in(task: Task | None) -> set[str]:
+    """The epics of which the task is an open part."""
+    return (
+        {link.to for link in task.card.links if link.kind == PARENT} if task and task.state in OPEN else set()
+    )
 
 
 def _is_changed(held: _Held) -> bool:
@@ -376,6 +436,7 @@ VIEW = View(
         Table("unfolded", "task"),
         LINKS,
         CIRCLES,
+        Table("stuck", "why, task, other"),
         Table("counts", "facet, value, state"),
         Table("skipped", "position"),
     ),

@@ -19,9 +19,13 @@ from domain.names import TASK_DIGITS, TASK_PREFIX, is_slug, is_task_id
 from domain.refusals import Refusal
 from domain.task import (
     AFTER,
+    APPROVED,
     ASSIGNED,
     CANCELLED,
     COMPLETED,
+    FAILED,
+    IN_REVIEW,
+    OPEN,
     PARENT,
     RELATES,
     STATES,
@@ -45,6 +49,7 @@ __all__ = [
     "held",
     "held_by",
     "names",
+    "named",
     "page",
     "parts_of",
     "ready",
@@ -247,10 +252,42 @@ def why_not_ready(connection: sqlite3.Connection, task_id: str) -> list[str]:
         held = f", held by {task['holder']} since {task['claimed']}" if task["holder"] else ""
         reasons.append(f"It is {task['state']}{held}; only an ASSIGNED task can be started.")
     if HOLD in task["labels"]:
-        reasons.append(f"It has the label {HOLD!r}.")
+        reasons.append(f"It has the label {HOLD!r}: `crewlog edit {task_id} --remove-label {HOLD}`.")
     for blocker, state in _blockers(connection, task_id):
-        reasons.append(f"It waits for {blocker}, which is {state or 'not known here'}.")
+        told = f"It waits for {named(connection, blocker)}, which is {state or 'not known here'}"
+        reasons.append(f"{told}: {_way_on(task_id, blocker, state)}.")
+    if parts := _open_parts(connection, task_id):
+        shown = ", ".join(named(connection, part) for part in parts[:3]) + (", …" if len(parts) > 3 else "")
+        number = "an open part" if len(parts) == 1 else f"{len(parts)} open parts"
+        reasons.append(f"It has {number}: {shown}; `crewlog graph {task_id}`.")
     return reasons
+
+
+def named(connection: sqlite3.Connection, task_id: str) -> str:
+    """The id, and behind it the slug or title by which people know the task, where it is here."""
+    row = connection.execute("SELECT slug, title FROM tasks WHERE id = ?", (task_id,)).fetchone()
+    return f"{task_id} ({row[0] or row[1]})" if row else task_id
+
+
+def _open_parts(connection: sqlite3.Connection, task_id: str) -> list[str]:
+    statement = (
+        "SELECT tasks.id, tasks.state FROM links CROSS JOIN tasks ON tasks.id = links.task"
+        " WHERE links.other = ? AND links.kind = 'parent' ORDER BY links.task"
+    )
+    return [row[0] for row in connection.execute(statement, (task_id,)) if row[1] in OPEN]
+
+
+def _way_on(task_id: str, blocker: str, state: str | None) -> str:
+    """What one can type about a task that another one waits for."""
+    unlink = f"`crewlog unlink {task_id} --after {blocker}`"
+    known = {
+        None: unlink,
+        CANCELLED: f"{unlink} or `crewlog retry {blocker}`",
+        FAILED: f"`crewlog retry {blocker}`",
+        IN_REVIEW: f"`crewlog review {blocker}`",
+        APPROVED: f"`crewlog merge {blocker}`",
+    }
+    return known.get(state, f"`crewlog show {blocker}`")
 
 
 _HELD = (

@@ -103,6 +103,10 @@ def spawn(
     with call.writing(texts) as transaction:
         for other in (*wanted.after, *([wanted.parent] if wanted.parent else [])):
             call.state_of(other)
+        if wanted.parent and wanted.after:
+            from cli.linking import check_part
+
+            check_part(call, wanted.parent, wanted.after)
         written = transaction.append(
             None,
             wanted.actor,

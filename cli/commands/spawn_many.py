@@ -13,6 +13,7 @@ import orjson
 from cli.arguments import anyone_or_name, checked_priority, checked_title
 from cli.call import Call
 from cli.commands.spawn import checked_labels
+from cli.linking import check_part
 from cli.output import Answer, json_text
 from cli.text import safe_line
 from cli.writes import REPLAYED, outcome
@@ -141,6 +142,10 @@ def _outside(call: Call, lines: Sequence[Line]) -> dict[str, str]:
                 with _on_line(line.number):
                     found[name] = call.task(name)
                     call.state_of(found[name])
+        if line.wanted.parent in found and line.wanted.after:
+            with _on_line(line.number):
+                after = [found[name] for name in line.wanted.after if name in found]
+                check_part(call, found[line.wanted.parent], after)
     return found
 
 
@@ -200,7 +205,15 @@ def _in_order(lines: list[Line]) -> list[Line]:
 
     by_slug = {line.wanted.slug: line for line in lines if line.wanted.slug}
     graph = {line.number: [by_slug[name].number for name in line.others if name in by_slug] for line in lines}
+    # An epic waits for its parts.
+    waits = {
+        line.number: {by_slug[name].number for name in line.wanted.after if name in by_slug} for line in lines
+    }
+    for line in lines:
+        if line.wanted.parent in by_slug:
+            waits[by_slug[line.wanted.parent].number].add(line.number)
     try:
+        TopologicalSorter(waits).prepare()
         order = list(TopologicalSorter(graph).static_order())
     except CycleError as error:
         circle = " → ".join(f"line {number}" for number in error.args[1])

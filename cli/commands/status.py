@@ -36,7 +36,8 @@ def status(
 ) -> None:
     """Say what needs you, oldest first, each with the command to type; then how many tasks are in which state.
 
-    Work to review, to merge, that failed; what clones did at once; circles of links; questions without an answer; acks
+    Work to review, to merge, that failed; what clones did at once; circles of links; tasks that wait for what
+    will not be done; questions without an answer; acks
     that are overdue; agents that are lost.
     """
     rows = attention(call)
@@ -93,6 +94,7 @@ _COLOURS = {
     "setback": "31",
     "conflict": "31",
     "circle": "31",
+    "stuck": "31",
     "failed": "31",
     "lost": "31",
     "question": "33",

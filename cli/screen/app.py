@@ -44,7 +44,7 @@ _OF_KINDS = {
     "question": "yellow",
     "ack": "bright_black",
 }
-_OF_TROUBLE = {"MERGING": "cyan", "setback": "red", "conflict": "red", "circle": "red"}
+_OF_TROUBLE = {"MERGING": "cyan", "setback": "red", "conflict": "red", "circle": "red", "stuck": "red"}
 _WIDEST = 12  # of every cell but the last: a long name must not push the titles out
 _KEYS = {"approve": "a", "reject": "r", "ack": "k", "answer": "w"}
 _OF_TASKS = ("approve", "reject")

@@ -253,3 +253,46 @@ def test_who_starts_what_waits_is_told_what_for(crew: Crew, three: tuple[str, st
     assert f"it waits for {first}, not COMPLETED yet: `crewlog graph {second}`" in told.err
     assert "blocked_by" not in free.json
     assert "waits for" not in free.err
+
+
+def test_an_epic_is_ready_when_none_of_its_parts_is_open(crew: Crew) -> None:
+    epic = crew.spawn("epic", "-p 0")
+    part, other = crew.spawn("part", f"--parent {epic}"), crew.spawn("other", f"--parent {epic}")
+    assert ready(crew) == [part, other]
+    assert crew.do("status")["ready"] == 2
+    [row] = crew.do("ready --explain")["waiting"]
+    assert row["id"] == epic
+    [reason] = row["why"]
+    assert reason.startswith("It has 2 open parts: ")
+    assert f"`crewlog graph {epic}`" in reason
+
+    assert crew.do("start --as bob")["task"] == part
+    crew.do(f"release {part} --force --reason 'only to see' --as zoe")
+    crew.do(f"cancel {other} --as zoe")
+    assert ready(crew) == [part]
+    finish(crew, part)
+    assert ready(crew) == [epic]
+    crew.do(f"retry {other} --as zoe")
+    assert ready(crew) == [other]
+    crew.do(f"unlink {other} --parent {epic} --as zoe")
+    assert ready(crew) == [epic, other]
+    assert crew.do("rebuild")["same"]
+
+
+def test_a_part_that_waits_for_its_own_epic_is_a_circle(crew: Crew) -> None:
+    epic = crew.spawn("epic", "--slug epic")
+    part = crew.spawn("part", f"--parent {epic}")
+    between = crew.spawn("between", f"--after {epic}")
+    lines = '{"title": "e", "slug": "e"}\n{"title": "p", "parent": "e", "after": ["e"]}\n'
+    for command in (
+        f"spawn x --parent {epic} --after {epic} --as zoe",
+        f"spawn x --parent {epic} --after {between} --as zoe",
+        f"link {part} --after {epic} --as zoe",
+        f"link {part} --after {between} --as zoe",
+        f"link {between} --parent {epic} --as zoe",
+    ):
+        assert why(crew.refused(command)) == ("circle", 4), command
+    refused = crew.refused("spawn --from - --as zoe", stdin=lines)
+    assert why(refused) == ("bad-value", 2)
+    assert "wait for each other" in refused["message"]
+    assert len(crew.do("list")["tasks"]) == 3

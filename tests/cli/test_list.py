@@ -185,10 +185,10 @@ def test_explain_says_why_a_task_is_not_ready(crew: Crew) -> None:
     answer = crew.do("ready --explain")
 
     waiting = {row["id"]: row["why"] for row in answer["waiting"]}
-    assert waiting[second] == [f"It waits for {first}, which is ASSIGNED."]
+    assert waiting[second] == [f"It waits for {first} (first), which is ASSIGNED: `crewlog show {first}`."]
     assert bobs not in waiting
     told = crew.run("ready", "--explain").out
-    assert re.search(rf"{second}  not ready  .+\n    It waits for {first}, which is ", told)
+    assert re.search(rf"{second}  not ready  .+\n    It waits for {first} \(first\), which is ", told)
 
 
 def test_an_assignee_without_tasks_is_answered_with_the_names_that_end_so(crew: Crew) -> None:

@@ -67,7 +67,7 @@ def test_who_finds_nothing_is_sent_where_it_says_what_the_tasks_wait_for(crew: C
 
     assert {row["id"]: row["why"] for row in said} == {
         bobs: ["It is for bob."],
-        waits: [f"It waits for {bobs}, which is ASSIGNED."],
+        waits: [f"It waits for {bobs} (parse), which is ASSIGNED: `crewlog show {bobs}`."],
     }
 
 

@@ -202,3 +202,17 @@ def test_what_stands_for_words_is_no_text(crew: Crew, troubled: dict[str, str], 
     assert refused["code"] == "bad-value"
     assert "your own words" in refused["hint"]
     assert crew.do("status")["counts"] == before
+
+
+def test_what_waits_for_something_cancelled_is_there_with_the_command_that_frees_it(crew: Crew) -> None:
+    gone = crew.spawn("gone")
+    waits = crew.spawn("waits", f"--after {gone}")
+    crew.do(f"cancel {gone} --as zoe")
+    [row] = attention(crew)
+    assert (row["kind"], row["id"]) == ("stuck", waits)
+    assert f"{gone} (gone), which is CANCELLED" in row["text"]
+    [reason] = crew.do("ready --explain")["waiting"][0]["why"]
+    assert f"`crewlog unlink {waits} --after {gone}` or `crewlog retry {gone}`" in reason
+    crew.run(*filled_in(row["command"]))
+    assert attention(crew) == []
+    assert [task["id"] for task in crew.do("ready")["tasks"]] == [waits]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from domain import task
 from domain.log import Log
-from domain.task import AFTER, Task, claim_of, linked
+from domain.task import AFTER, PARENT, Task, claim_of, linked
 from projections import folding, tasks
 from projections.database import connect_memory
 from projections.tasks import TaskFilter
@@ -192,7 +192,8 @@ def _walk(views: Views, chosen: TaskFilter, limit: int) -> list[str]:
 
 def _check_ready(views: Views, truth: list[Task], limit: int) -> None:
     done = {item.card.id for item in truth if item.state == task.COMPLETED}
-    free = [item for item in sorted(truth, key=_order) if _is_ready(item, done)]
+    epics = {epic for item in truth if item.state in task.OPEN for epic in linked(item.card, PARENT)}
+    free = [item for item in sorted(truth, key=_order) if _is_ready(item, done) and item.card.id not in epics]
     everybody = tasks.ready(views.connection, None, limit)
     assert [row["id"] for row in everybody.rows] == [item.card.id for item in free][:limit]
     assert len(everybody.rows) + everybody.more == len(free)
@@ -222,7 +223,7 @@ def test_a_task_waits_for_one_that_is_not_known_yet(store: SqliteStore, views: V
     pot.add("task.spawned", first, title="later", assignee=None, after=[blocker])
     views.catch_up()
     assert tasks.why_not_ready(views.connection, first) == [
-        f"It waits for {blocker}, which is not known here."
+        f"It waits for {blocker}, which is not known here: `crewlog unlink {first} --after {blocker}`."
     ]
     pot.add("task.spawned", blocker, title="first", assignee=None)
     for kind in ("task.started", "task.submitted"):

@@ -118,7 +118,11 @@ def test_why_a_task_is_not_ready_is_said_in_sentences(log: Log, views: Views) ->
     views.catch_up()
     reasons = tasks.why_not_ready(views.connection, task_id)
     assert reasons[0].startswith("It is WORKING, held by ada since ")
-    assert reasons[1:] == ["It has the label 'hold'.", f"It waits for {blocker}, which is ASSIGNED."]
+    title = tasks.full(views.connection, blocker)["title"]
+    assert reasons[1:] == [
+        f"It has the label 'hold': `crewlog edit {task_id} --remove-label hold`.",
+        f"It waits for {blocker} ({title}), which is ASSIGNED: `crewlog show {blocker}`.",
+    ]
 
 
 # --- many tasks --------------------------------------------------------------------------------------------------
