@@ -235,7 +235,7 @@ RESULTS = _object(
 )
 TASKS = _object(
     {"tasks": _list({"type": "object"}), "more": COUNT},
-    {"cursor": TEXT, "waiting": _list({"type": "object"})},
+    {"cursor": TEXT, "waiting": _list({"type": "object"}), "waiting_more": COUNT},
 )
 HELD = _object(
     {"id": TASK, "title": TEXT, "state": STATE, "claim": ID, "since": TIME}, {"dir": MAYBE_TEXT}, closed=False

@@ -43,10 +43,18 @@ def ready(
 
 
 def _explained(call: Call, answer: Answer, who: Who | None, limit: int) -> Answer:
-    found = [*islice(_waiting(call.store.views.connection, who), limit)]
+    from projections.task_pages import ready as free
+    from projections.tasks import counts
+
+    connection = call.store.views.connection
+    found = [*islice(_waiting(connection, who), limit)]
+    all_free = free(connection, who.name if who else None, 0).more
+    more = counts(connection)["ASSIGNED"] - all_free - len(found)
     waiting = [{"id": row["id"], "title": row["title"], "why": why} for row, why in found]
     lines = [line for row, why in found for line in _told(call, row, why)]
-    return Answer({**answer.data, "waiting": waiting}, [*answer.lines, *lines], answer.ids, answer.remarks)
+    remarks = [f"{more} more are not ready: --limit {more + len(found)}"] if more else []
+    data = {**answer.data, "waiting": waiting, "waiting_more": more}
+    return Answer(data, [*answer.lines, *lines], answer.ids, [*answer.remarks, *remarks])
 
 
 def _told(call: Call, row: dict[str, Any], why: list[str]) -> list[str]:

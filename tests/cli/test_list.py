@@ -201,3 +201,16 @@ def test_an_assignee_without_tasks_is_answered_with_the_names_that_end_so(crew: 
     assert done.err.splitlines()[-1] == "names that end so: gastown.crew.nux"
     assert "names that end" not in crew.run("list", "--assignee", "gastown.crew.nux").err
     assert "names that end" not in crew.run("list", "--assignee", "nobody").err
+
+
+def test_explain_says_how_many_more_are_not_ready(crew: Crew) -> None:
+    first = crew.spawn("first")
+    for title in ("second", "third", "bobs"):
+        crew.spawn(title, "--to bob" if title == "bobs" else f"--after {first}")
+    for who, more in (("", 1), ("--as ada", 2)):
+        answer = crew.do(f"ready --explain -n 1 {who}")
+        assert (len(answer["waiting"]), answer["waiting_more"]) == (1, more)
+        assert (
+            f"{more} more are not ready: --limit {more + 1}"
+            in crew.run(*f"ready --explain -n 1 {who}".split()).err
+        )
