@@ -228,6 +228,8 @@ class Top(App[None]):
             self._say(f"{refusal.message} [{refusal.code}]")
             return
         screen = self.screen_stack[0]
+        if not screen.query("#feed"):  # it is being closed: the panels are gone, the timer is not yet
+            return
         screen.query_one("#bar", Static).update(_bar(self.picture))
         for name in ("attention", "roster", "pipeline", "feed"):
             screen.query_one(f"#{name}", Panel).fill(getattr(self.picture, name), self._wanted)
