@@ -288,17 +288,22 @@ class Log:
         if self._find_session:  # before the queue: nobody has to wait for it
             self.session, self._find_session = self._find_session(), None
         try:
-            # Opened before the queue and closed behind it: others wait for the transaction only.
-            with self._writer().turn():
+            with (
+                self._writer().turn()
+            ):  # opened before the queue, where it makes nobody wait, and closed in it
                 self._turns += 1
                 try:
                     self._prepare()
                     yield
                 finally:
                     self._turns -= 1
+                    self._put_down()
         finally:
-            if not self.keep_open:
-                self._close("writer")
+            self._put_down()  # whoever waited in vain has it open still
+
+    def _put_down(self) -> None:
+        if not self.keep_open:
+            self._close("writer")
 
     def settle(self) -> None:
         """Do what the first write would do first (`before_writing`), although nothing may be written."""
