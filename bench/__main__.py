@@ -21,9 +21,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "cold": cold.figures,
     "warm": warm.figures,
     "history": history.figures,
-    "imports": imports.figures,
     "server": server.figures,
     "sizes": sizes.figures,
+    "imports": imports.figures,
 }
 
 
