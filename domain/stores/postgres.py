@@ -18,7 +18,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache, partial
 from hashlib import sha256
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 import psycopg
 from eventsourcing.persistence import PersistenceError
@@ -63,6 +63,7 @@ def placeholders(statement: str) -> bytes:
     return _QUOTED_OR_MARK.sub(put, statement).encode()
 
 
+Entered = TypeVar("Entered")
 _ON_DISK = "SET synchronous_commit = on"
 
 
@@ -93,6 +94,16 @@ class _Cursor:
     def fetchall(self) -> Any:
         self._pipeline.sync()
         return self._cursor.fetchall()
+
+
+def _read_only(stack: ExitStack, connection: Row) -> Row:
+    stack.enter_context(connection.transaction(force_rollback=True))
+    return connection
+
+
+def _in_a_pipeline(stack: ExitStack, connection: Row) -> _Cursor:
+    pipeline = stack.enter_context(connection.pipeline())
+    return _Cursor(_read_only(stack, connection), pipeline)
 
 
 class _Single:
@@ -435,21 +446,27 @@ class Factory(PostgresFactory):
             finally:
                 self._whole = None
 
-    def _begin(self, stack: ExitStack, *, again: bool = True) -> Row:
-        """A transaction that only reads, also where the connection went stale while it was idle."""
+    def _begin(self, stack: ExitStack) -> Row:
+        """A transaction that only reads."""
+        return self._entered(stack, _read_only)
+
+    def _entered(
+        self, stack: ExitStack, enter: Callable[[ExitStack, Row], Entered], *, again: bool = True
+    ) -> Entered:
+        """Enter a transaction, once more where the connection went stale while it was idle."""
         attempt = ExitStack()
         connection = attempt.enter_context(self._reader())
         try:
-            attempt.enter_context(connection.transaction(force_rollback=True))
+            entered = enter(attempt, connection)
         except psycopg.OperationalError:
             stale = connection.closed
             with suppress(psycopg.Error, PersistenceError):
                 attempt.close()
             if not (stale and again) or self._whole:
                 raise
-            return self._begin(stack, again=False)
+            return self._entered(stack, enter, again=False)
         stack.enter_context(attempt)
-        return connection
+        return entered
 
     @contextmanager
     def _reader(self) -> Generator[Row]:
@@ -463,23 +480,7 @@ class Factory(PostgresFactory):
     def reading(self) -> Generator[tables.Executes]:
         """A cursor over one consistent snapshot."""
         with self.refusing(), ExitStack() as stack:
-            yield self._snapshot(stack)
-
-    def _snapshot(self, stack: ExitStack, *, again: bool = True) -> _Cursor:
-        attempt = ExitStack()
-        connection = attempt.enter_context(self._reader())
-        try:
-            pipeline = attempt.enter_context(connection.pipeline())
-            attempt.enter_context(connection.transaction(force_rollback=True))
-        except psycopg.OperationalError:
-            stale = connection.closed
-            with suppress(psycopg.Error, PersistenceError):
-                attempt.close()
-            if not (stale and again) or self._whole:
-                raise
-            return self._snapshot(stack, again=False)  # it went stale while it was idle
-        stack.enter_context(attempt)
-        return _Cursor(connection, pipeline)
+            yield self._entered(stack, _in_a_pipeline)
 
     @contextmanager
     def scanning(self, statement: str) -> Generator[Iterable[Any]]:
