@@ -28,9 +28,8 @@ def answer(call: Call, imported: Imported, **more: Any) -> Answer:
     from export.importing import as_dict
 
     part_ways(call.store, {found.path for found in imported.findings if found.code == "fork"})
-    remarks = (
-        call.store.after_write()
-    )  # also where nothing came: another machine, or one that was killed, took it in
+    # Also where nothing came: another machine, or a command that was killed, may have taken it in.
+    remarks = call.store.after_write()
     remarks += finding_lines(imported.findings, full=call.options.full)
     damaged = any(finding.code in DAMAGE for finding in imported.findings)
     return Answer(

@@ -24,7 +24,6 @@ LINES = 3
 LOOKED_AT = 50  # of each kind
 WIDTH = 80
 FOLDER = "told"
-_TAKING = frozenset({"task.started", "task.resumed"})
 
 
 class Told(NamedTuple):
@@ -87,13 +86,13 @@ def _answered(row: dict[str, Any]) -> str:
 
 def _lost(store: Store, task: str, conflicts: list[str]) -> str:
     """Histories met, and another clone's came first: what the name did is kept, and there is a way out."""
-    from domain.task import claim_of
+    from domain.task import TAKING, claim_of
 
     state = store.log.state(f"task/{task}")
     types = {event.type for event in map(store.log.event, conflicts) if event}
     claim = claim_of(state) if state else None
     what = f"what you did to {task} ({', '.join(sorted(types))}) lost to another clone's work"
-    if types & _TAKING:
+    if types & TAKING:
         what = f"your claim on {task} lost to another clone's: {f'{claim.holder} holds it' if claim else state.state}"
     return f"{what}; nothing is gone: `crewlog conflicts {task}`"
 

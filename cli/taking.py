@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.call import Call
 from domain.refusals import Refusal
-from domain.task import ASSIGNED, branch_of
+from domain.task import ASSIGNED, TAKING, branch_of
 
 if TYPE_CHECKING:
     from domain.commands import Start
@@ -19,7 +19,6 @@ PASSED_BY = frozenset({"held", "wrong-state", "not-assignee"})
 # What makes a holder lost is that nothing comes, so it is looked for without a signal, too.
 REAP_EVERY = 10.0
 
-_TAKING = frozenset({"task.started", "task.resumed"})
 _ENDING = {
     "task.expired": "expired",
     "task.released": "released",
@@ -100,7 +99,7 @@ def previous(call: Call, written: Written) -> dict[str, Any] | None:
     for event in call.store.log.stream(claim.stream):
         if event.id == claim.id:
             break
-        if event.type in _TAKING:
+        if event.type in TAKING:
             branch = branch_of(event) or (branch if event.type == "task.resumed" else None)
             holder = event.sender
         elif event.type in _ENDING and holder and _ends(event):

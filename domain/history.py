@@ -20,7 +20,6 @@ from domain.registry import EVENT_TYPES
 APPLIED, CONFLICT, PENDING, UNKNOWN = "applied", "conflict", "pending", "unknown"
 # APPLIED changed the state. CONFLICT was not legal when its turn came: kept, shown, counted. PENDING waits for a
 # parent. UNKNOWN is of a type or a version that only a newer crewlog understands.
-DISPOSITIONS = (APPLIED, CONFLICT, PENDING, UNKNOWN)
 
 
 class Fold(Protocol):

@@ -22,6 +22,9 @@ OPEN = ANY - {COMPLETED, CANCELLED}
 # Where clones went different ways, the state that stands further right wins (domain.history).
 PROGRESS = (ASSIGNED, WORKING, FAILED, IN_REVIEW, APPROVED, CANCELLED, MERGING, COMPLETED)
 
+# What makes a claim.
+TAKING = frozenset({"task.started", "task.resumed"})
+
 # Branches that are made for claims.
 BRANCHES = "crew/"
 

@@ -36,7 +36,6 @@ _REMARKS = {
     "disk-full": "live-unwritable",
     "unsafe-store": "live-unsafe",
 }
-_HARMLESS = ("live-torn", "live-behind")
 _REBUILD = "`crewlog export --rebuild` writes it again from the log."
 
 Progress = Callable[[int, int], None]

@@ -17,6 +17,7 @@ import orjson
 from domain.agent import Agent, ProcessState, Signs, Standing, tells, verdict
 from domain.event import Event, Json, parse_time
 from domain.process import Process
+from domain.task import TAKING
 from projections import tasks
 from projections.forking import folded, follow, is_own
 from projections.handler import Context, Table, View
@@ -30,8 +31,8 @@ Row = dict[str, Any]
 
 TASKS_SHOWN = 5
 
-_SESSION = frozenset({"agent.joined", "task.started", "task.resumed"})
-_PROGRESS = frozenset({"task.started", "task.resumed", "task.progressed", "task.submitted"})
+_SESSION = TAKING | {"agent.joined"}
+_PROGRESS = TAKING | {"task.progressed", "task.submitted"}
 _TELLING = _SESSION | _PROGRESS | {"agent.left"}
 _COLUMNS = (
     "name",

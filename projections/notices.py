@@ -12,7 +12,7 @@ from domain import task
 from domain.blobs import preview
 from domain.event import Event
 from domain.history import Fold, fold
-from domain.task import claim_of
+from domain.task import TAKING, claim_of
 from projections.handler import Context, Table, View
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 REASON = 120
 UNCERTAIN = "?"  # no name: histories met, and nobody has asked since who won
-_TAKING = frozenset({"task.started", "task.resumed"})
 # News also for the name that did it: from another session, or by a command that meant well.
 _NEWS_TO_ONESELF = frozenset({"task.resumed", "task.expired", "task.merge-failed"})
 _ENDING = frozenset({"task.cancelled", "task.expired", "task.released", "task.failed", "task.merged"})
@@ -31,7 +30,7 @@ _JUDGING = frozenset({"task.rejected", "task.approved", "task.merge-failed"})
 _IDLE = frozenset(
     {"task.noted", "task.edited", "task.linked", "task.unlinked", "task.synced", "task.source-event"}
 )
-_CONCERNED = _TAKING | _ENDING | _JUDGING
+_CONCERNED = TAKING | _ENDING | _JUDGING
 
 
 class Notice(NamedTuple):
@@ -111,7 +110,7 @@ class _Handler:
 
 
 def _holder_after(event: Event, holder: str | None) -> str | None:
-    if event.type in _TAKING:
+    if event.type in TAKING:
         return event.sender
     if event.type in _ENDING or (event.type == "task.rejected" and event.payload.get("assignee")):
         return None

@@ -197,11 +197,7 @@ def _source(card: Card) -> Json | None:
 
 def slugs(connection: sqlite3.Connection, tasks: Sequence[str]) -> dict[str, str]:
     """The slugs of those of the tasks that have one."""
-    statement = (
-        "SELECT tasks.id, tasks.slug FROM json_each(?) wanted CROSS JOIN tasks ON tasks.id = wanted.value"
-        " WHERE tasks.slug IS NOT NULL"
-    )
-    return dict(connection.execute(statement, (orjson.dumps([*tasks]).decode(),)))
+    return {task: slug for task, (slug, _) in names(connection, tasks).items() if slug is not None}
 
 
 def names(connection: sqlite3.Connection, tasks: Sequence[str]) -> dict[str, tuple[str | None, str]]:
@@ -265,8 +261,8 @@ def why_not_ready(connection: sqlite3.Connection, task_id: str) -> list[str]:
 
 def named(connection: sqlite3.Connection, task_id: str) -> str:
     """The id, and behind it the slug or title by which people know the task, where it is here."""
-    row = connection.execute("SELECT slug, title FROM tasks WHERE id = ?", (task_id,)).fetchone()
-    return f"{task_id} ({row[0] or row[1]})" if row else task_id
+    known = names(connection, [task_id]).get(task_id)
+    return f"{task_id} ({known[0] or known[1]})" if known else task_id
 
 
 def _open_parts(connection: sqlite3.Connection, task_id: str) -> list[str]:
