@@ -23,14 +23,14 @@ def verify_all(call: Call) -> tuple[Verified, list[Finding]]:
 
     store = call.store
     with progress(call.shell, "events") as step:
-        looked = verify.verify_log(store.log, step)
+        looked = verify.verify_log(store.log, step, store.folder)
     found = list(looked.findings)
     parts: list[Callable[[], list[Finding]]] = [
         partial(_states, call),
         partial(verify.verify_blobs, store.log, store.folder, looked.blobs),
     ]
     if call.options.from_ is None:
-        parts += [partial(_segments, call, looked), partial(_live, call), partial(_views, call)]
+        parts += [partial(_segments, call, looked), partial(_live, call, looked), partial(_views, call)]
     else:
         parts.append(partial(_read, store))
     parts.append(partial(_approvals, call))
@@ -55,12 +55,12 @@ def _segments(call: Call, looked: Verified) -> list[Finding]:
     from export.verify import verify_segments
 
     with progress(call.shell, "segments") as step:
-        return verify_segments(call.store.log, call.store.folder, step, looked.sums)
+        return verify_segments(call.store.log, call.store.folder, step, looked.held)
 
 
-def _live(call: Call) -> list[Finding]:
+def _live(call: Call, looked: Verified) -> list[Finding]:
     with progress(call.shell, "live.jsonl") as step:
-        return call.store.live.compare(step)
+        return call.store.live.compare(step, looked.live)
 
 
 def _views(call: Call) -> list[Finding]:

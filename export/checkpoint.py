@@ -20,7 +20,7 @@ from export.signing import CHECKPOINT, signer
 
 if TYPE_CHECKING:
     from domain.log import Log
-    from export.verify import End
+    from export.looking import End
 
 KIND = "crewlog checkpoint v1"
 _SIZE = 10_000_000

@@ -20,6 +20,7 @@ from domain.event import LINE_LIMIT, id_of, stated_id
 from domain.refusals import Refusal
 from domain.stores import queue
 from export.findings import Finding
+from export.mirrors import START, Place
 
 if TYPE_CHECKING:
     from domain.log import Line, Log
@@ -192,7 +193,8 @@ class LiveFile:
 
     def _rebuild(self, descriptor: int) -> int:
         right = next(
-            (finding.offset for finding in self._compare(descriptor, None) if finding.offset >= 0), None
+            (finding.offset for finding in self._compare(descriptor, None, START) if finding.offset >= 0),
+            None,
         )
         if right is not None:
             os.ftruncate(descriptor, right)
@@ -200,8 +202,10 @@ class LiveFile:
 
     # --- comparing -----------------------------------------------------------------------------------------------
 
-    def compare(self, progress: Progress | None = None) -> list[Finding]:
-        """Compare the whole file with the log, line by line; at most FINDING_LIMIT findings, in file order.
+    def compare(self, progress: Progress | None = None, since: Place = START) -> list[Finding]:
+        """Compare the file with the log, line by line; at most FINDING_LIMIT findings, in file order.
+
+        What lies before `since` was found to be the log's.
 
         `progress(done, total)` counts bytes. Codes: `live-changed` (a line's bytes), `live-unknown` (no event of this
         log), `live-missing` (events left out), `live-repeated` (again, or out of order), `live-torn` (half a line at
@@ -214,15 +218,15 @@ class LiveFile:
         except OSError as error:
             return [Finding("live-unreadable", self.path, f"{self.path} cannot be read: {error.strerror}")]
         try:
-            return list(self._compare(descriptor, progress))[:FINDING_LIMIT]
+            return list(self._compare(descriptor, progress, since))[:FINDING_LIMIT]
         finally:
             os.close(descriptor)
 
-    def _compare(self, descriptor: int, progress: Progress | None) -> Iterator[Finding]:
+    def _compare(self, descriptor: int, progress: Progress | None, since: Place) -> Iterator[Finding]:
         size = os.fstat(descriptor).st_size
-        expected = _Expected(self._log, self._chunk)
-        found = number = 0
-        for number, (offset, line) in enumerate(_lines(descriptor), 1):
+        expected = _Expected(self._log, self._chunk, since.position)
+        found, number = 0, since.lines
+        for number, (offset, line) in enumerate(_lines(descriptor, since.offset), since.lines + 1):
             for code, message, event_id in expected.judge(line):
                 found += 1
                 yield Finding(code, self.path, message, _REBUILD, number, offset, event_id)
@@ -242,12 +246,12 @@ Judgement = tuple[str, str, str]
 class _Expected:
     """What the log says must come next; judges one line of the file after another."""
 
-    def __init__(self, log: Log, chunk: int) -> None:
+    def __init__(self, log: Log, chunk: int, position: int) -> None:
         self._log = log
         self._chunk = chunk
         self._rows: Sequence[Line] = []
         self._next = 0
-        self._position = 0
+        self._position = position
 
     def judge(self, line: bytes) -> list[Judgement]:
         """What is wrong with this line (its newline included, if it has one)."""
@@ -330,9 +334,9 @@ def _end(descriptor: int) -> _End:
     return _End(size, lines[-2:], torn)
 
 
-def _lines(descriptor: int) -> Iterator[tuple[int, bytes]]:
+def _lines(descriptor: int, offset: int) -> Iterator[tuple[int, bytes]]:
     """Each line with its newline and its offset; a line beyond all limits comes in pieces, in bounded memory."""
-    offset, rest = 0, b""
+    rest = b""
     while block := os.pread(descriptor, _BLOCK, offset + len(rest)):
         rest += block
         *lines, rest = rest.split(b"\n")

@@ -91,7 +91,7 @@ class Places:
 
     def lines(self, file: File) -> Iterator[Line]:
         """The lines of a file."""
-        descriptor = _open(file.path)
+        descriptor = open_plain(file.path)
         try:
             yield from split(descriptor)
         finally:
@@ -110,7 +110,7 @@ class Places:
         for folder in self._folders():
             path = os.path.join(folder, blob_path(digest))
             if os.path.lexists(path):
-                descriptor = _open(path)
+                descriptor = open_plain(path)
                 with open(descriptor, "rb") as file:
                     return file.read(limit + 1)
         return None
@@ -120,7 +120,7 @@ class Places:
         for folder in self._folders():
             path = os.path.join(folder, SIGNERS)
             if os.path.lexists(path):
-                with open(_open(path), "rb") as file:
+                with open(open_plain(path), "rb") as file:
                     return file.read()
         return None
 
@@ -150,7 +150,7 @@ def _size(path: str) -> int:
         return 0
 
 
-def _open(path: str) -> int:
+def open_plain(path: str) -> int:
     """A descriptor of a plain file. Raises Refusal `unwritable`, `unsafe-store`."""
     from domain.stores.queue import unwritable
 

@@ -220,24 +220,30 @@ def test_what_was_changed_in_the_files_is_found_with_its_place(what: str, busy: 
     assert findings[0]["path"] == str(path)
 
 
-@pytest.mark.parametrize("how", ["line by line", "by the sums of the log"])
+@pytest.mark.parametrize("how", ["line by line", "beside the log"])
 def test_each_flipped_byte_of_a_segment_is_found(crew: Crew, how: str) -> None:
     from domain.log import Log
     from domain.stores import sqlite
-    from export.verify import Sums, verify_log, verify_segments
+    from export.mirrors import Held
+    from export.verify import verify_log, verify_segments
 
     crew.do("export")
     (path,) = segments(crew)
     whole = path.read_bytes()
     environment = sqlite.environment(str(store(crew) / "crewlog.db"), "", read_only=True)
     log = Log(environment, environment, "r-0", keep_open=True)
-    sums: Sums = verify_log(log).sums if how == "by the sums of the log" else {}
-    assert verify_segments(log, str(store(crew)), None, sums) == []
+    folder = str(store(crew))
+
+    def held() -> Held:
+        return verify_log(log, None, folder).held if how == "beside the log" else {}
+
+    assert len(held()) == (how == "beside the log")
+    assert verify_segments(log, folder, None, held()) == []
     for place in range(len(whole)):
         data = bytearray(whole)
         data[place] ^= 0x01
         path.write_bytes(bytes(data))
-        (finding, *_) = verify_segments(log, str(store(crew)), None, sums)
+        (finding, *_) = verify_segments(log, folder, None, held())
         assert (finding.code, finding.line, finding.offset) == ("segment-changed", 1, 0), place
     log.close()
 

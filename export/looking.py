@@ -1,0 +1,390 @@
+"""One pass over the log, or over a part of it: bytes, ids, chains, parents, and whether exported files say the same.
+
+A log of some size is looked at in parts, in processes of their own. A part takes what it finds at its beginning for
+right, and `joined` sees whether the part before ends so. Where anything is odd no part says what: the whole log is then
+looked at from its first event on, by one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from domain import event
+from domain.event import VERSION, stated_id
+from domain.registry import EVENT_TYPES
+from export.findings import Finding
+from export.importing import fork
+from export.mirrors import Held, LiveMirror, Place, SegmentMirror, place_near
+from export.segments import blobs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from domain.log import Log, Row
+
+CHUNK = 1_000
+FINDING_LIMIT = 1_000
+LOG = "crewlog.db"
+KEEP = "Keep the file as it is; another clone or a backup has the event as it was."
+
+
+class Findings(list[Finding]):
+    """Findings, up to a limit: of a log that is wrong everywhere the first thousand will do."""
+
+    def say(
+        self,
+        code: str,
+        message: str,
+        *,
+        path: str = LOG,
+        hint: str = "",
+        of: str = "",
+        **where: int,
+    ) -> None:
+        """Add a finding."""
+        if len(self) < FINDING_LIMIT:
+            self.append(Finding(code, path, message, hint, id=of, **where))
+
+    def at(self, position: int, code: str, message: str, event_id: str = "") -> None:
+        """Add a finding about the event at a position."""
+        self.say(code, f"position {position}: {message}", of=event_id, hint=KEEP, line=position)
+
+
+class End(NamedTuple):
+    """The end of a replica's chain, as its events say it."""
+
+    seq: int
+    id: str
+
+
+class Part(NamedTuple):
+    """Which events to look at: behind the position `after`, up to `until`; and where live.jsonl has the first of them.
+
+    `folder`: the store's, where exported files are to be compared, else "". `latest`: the time beyond which an event is
+    from the future.
+    """
+
+    after: int
+    until: int
+    folder: str
+    latest: str
+    place: Place = Place()
+
+
+class Early(NamedTuple):
+    """An event whose predecessor in its chain has not been read yet, and the id of that."""
+
+    id: str
+    prev: str
+
+
+# The number of a stream's last event in it, and the ids of those that no other one follows, sorted.
+Heads = tuple[int, list[str]]
+
+
+# A row whose bytes are its event's, the event's id, and its fields.
+_Sound = tuple["Row", str, dict[str, Any]]
+# For each replica the number of the first of some of its lines in a row, and these lines.
+_Runs = dict[str, tuple[int, list[bytes]]]
+
+
+class Looked(NamedTuple):
+    """What a part holds.
+
+    `streams`, `ends`: how streams and chains are at its end. `opened`, `begun`: what the first event of each that it
+    meets says of what must be before it: the number in the stream and the parents; the end of the chain. `borne`: the sum
+    that `export.keys.agree` compares. `began`, `live`: from where to where live.jsonl is the log. `last`: the position of
+    the last event. `unread`: how many events have bytes that are not theirs.
+    """
+
+    events: int
+    last: int
+    streams: dict[str, Heads]
+    opened: dict[str, Heads]
+    ends: dict[str, End]
+    begun: dict[str, End]
+    arrived: tuple[int, int]
+    borne: int
+    blobs: dict[str, str]
+    began: Place
+    live: Place
+    held: Held
+    unread: int
+    holes: dict[str, dict[int, Early]]
+    findings: Findings
+
+
+def look(log: Log, part: Part, progress: Callable[[int, int], None] | None = None) -> Looked:
+    """Look at a part of the log."""
+    looking = _Looking(log, part)
+    position = part.after
+    try:
+        while position < part.until and (rows := log.rows(position, min(CHUNK, part.until - position))):
+            looking.at([row for row in rows if row[0] <= part.until])
+            position = rows[-1][0]
+            if progress:
+                progress(position - part.after, part.until - part.after)
+    finally:
+        looking.close()
+    return looking.looked()
+
+
+def parts(log: Log, whole: Part, number: int) -> list[Part]:
+    """The log in parts of about one size; fewer where it can't be cut so. Cuts are made where live.jsonl has a line."""
+    cuts = [(whole.after, whole.place)]
+    for share in range(1, number):
+        place = _cut(log, whole, share / number)
+        if place.position > cuts[-1][0]:
+            cuts.append((place.position, place))
+    ends = [*(position for position, _ in cuts[1:]), whole.until]
+    return [
+        whole._replace(after=after, until=until, place=place)
+        for (after, place), until in zip(cuts, ends, strict=True)
+    ]
+
+
+def _cut(log: Log, whole: Part, share: float) -> Place:
+    path = os.path.join(whole.folder, "live.jsonl")
+    try:
+        size = os.path.getsize(path) if whole.folder else 0
+    except OSError:
+        size = 0
+    offset, first = place_near(path, int(share * size)) if size else (0, "")
+    position = log.position_of(first) if first else 0
+    if 0 < position <= whole.until:
+        return Place(offset=offset, position=position - 1)
+    return Place(position=int(whole.after + share * (whole.until - whole.after)))
+
+
+def joined(looked: Sequence[Looked | None]) -> Looked | None:
+    """The parts as one, in their order; None where they do not fit together, or anything in them is odd."""
+    sound = [part for part in looked if part and not part.findings and not part.holes]
+    if len(sound) < len(looked):
+        return None
+    first = sound[0]
+    streams, ends, held, blobs, live = first.streams, first.ends, first.held, first.blobs, first.live
+    for before, part in pairwise(sound):
+        if before.events and part.events and before.arrived[1] > part.arrived[0]:
+            return None
+        if any(streams.get(stream, (0, [])) != opened for stream, opened in part.opened.items()):
+            return None
+        if any(ends.get(replica, NO_CHAIN) != begun for replica, begun in part.begun.items()):
+            return None
+        streams, ends = streams | part.streams, ends | part.ends
+        held = {**held, **{path: held.get(path, 0) + lines for path, lines in part.held.items()}}
+        blobs = part.blobs | blobs
+        live = _further(before, live, part)
+    events, borne = sum(part.events for part in sound), sum(part.borne for part in sound)
+    return first._replace(
+        events=events, borne=borne, streams=streams, ends=ends, held=held, blobs=blobs, live=live
+    )
+
+
+def _further(before: Looked, live: Place, part: Looked) -> Place:
+    """How far live.jsonl is the log: through this part as well where it is to the very end of those before."""
+    if (live.position, live.offset) != (before.last, part.began.offset):
+        return live
+    return part.live._replace(lines=live.lines + part.live.lines)
+
+
+NO_CHAIN = End(0, "")
+
+
+class _Looking:
+    """`at` does what every event needs, and asks the others where something is odd."""
+
+    def __init__(self, log: Log, part: Part) -> None:
+        self._log = log
+        self._part = part
+        self._streams: dict[str, Heads] = {}
+        self._opened: dict[str, Heads] = {}
+        self._ends: dict[str, tuple[int, str]] = {}
+        self._begun: dict[str, End] = {}
+        self._holes: dict[str, dict[int, Early]] = {}
+        self._arrived = self._first_arrived = 0
+        self._borne = self._unread = self._events = self._last = 0
+        self._blobs: dict[str, str] = {}
+        self._found = Findings()
+        self._mirrors: dict[str, SegmentMirror] = {}
+        self._live = LiveMirror(os.path.join(part.folder, "live.jsonl") if part.folder else "", part.place)
+
+    def at(self, rows: Sequence[Row]) -> None:
+        """Look at the next rows."""
+        if not rows:
+            return
+        if not self._events:
+            self._first_arrived = rows[0][6] or 0
+        self._events += len(rows)
+        self._last = rows[-1][0]
+        unread = self._unread
+        runs = self._follow(self._sound(rows))
+        if self._part.folder:
+            self._compare(rows, runs, sound=unread == self._unread)
+
+    def _sound(self, rows: Sequence[Row]) -> list[_Sound]:
+        """The rows whose bytes hash to the id that they state, parsed; and what one row says about itself."""
+        found: list[_Sound] = []
+        hashed, loads, latest, borne = event.id_of, orjson.loads, self._part.latest, 0
+        for row in rows:
+            line = row[4]
+            event_id = hashed(line) if type(line) is bytes else ""  # by hand one can store a text
+            if not event_id or line[:73] != b'{"id":"%b",' % event_id.encode():
+                stated = stated_id(line) if event_id else ""
+                self._found.at(row[0], "bytes-changed", "the bytes do not hash to the id", stated)
+                self._unread += 1
+                continue
+            body = loads(line)
+            found.append((row, event_id, body))
+            if "key" in body:
+                borne += hash((body["from"], body["key"], event_id))
+            if body["ts"] > latest or body["type"] not in EVENT_TYPES or body["v"] > VERSION:
+                self._odd(row[0], body)
+            if b'"blob":' in line:
+                self._refer(line, event_id)
+        self._borne += borne
+        return found
+
+    def _follow(self, sound: Sequence[_Sound]) -> _Runs:
+        """How the events continue their streams and chains; the lines of each replica, with the number of the first."""
+        streams, ends = self._streams, self._ends
+        runs: _Runs = {}
+        for row, event_id, body in sound:
+            position, stream, version, topic, line, kept_id, arrived = row
+            get = body.get
+            parents = get("parents", _NONE)
+            before, heads = streams.get(stream) or self._open(stream, version, parents)
+            if kept_id != event_id or arrived is None or arrived < self._arrived or version != before + 1:
+                self._kept(row, event_id, before)
+            else:
+                self._arrived = arrived
+            if body["stream"] != stream or body["type"] != topic:
+                message = "stream or type of the row is not that of the event"
+                self._found.at(position, "row-changed", message, event_id)
+            heads = [event_id] if parents == heads else self._forked(row, heads, parents)
+            streams[stream] = (version, heads)
+            replica, seq, prev = get("replica", ""), get("seq", 0), get("prev", "")
+            end = ends.get(replica) or self._begin(replica, seq, prev)
+            if seq != end[0] + 1 or prev != end[1]:
+                self._off_chain(position, replica, seq, Early(event_id, prev))
+                continue
+            ends[replica] = (seq, event_id)
+            if replica in runs:
+                runs[replica][1].append(line)
+            else:
+                runs[replica] = (seq, [line])
+            if self._holes:
+                self._close_holes(replica)
+        return runs
+
+    def _compare(self, rows: Sequence[Row], runs: dict[str, tuple[int, list[bytes]]], *, sound: bool) -> None:
+        """Exported files with the lines; not from where something is odd on."""
+        if not sound:
+            self._live.close()
+        else:
+            self._live.follow([row[4] for row in rows], rows[-1][0])
+        for replica, (seq, lines) in runs.items():
+            if not self._holes and sound:
+                if replica not in self._mirrors:
+                    self._mirrors[replica] = SegmentMirror(self._part.folder, replica)
+                self._mirrors[replica].follow(lines, seq)
+
+    def _open(self, stream: str, version: int, parents: list[str]) -> Heads:
+        """How a stream is before the first of its events that is read; in a later part what that one says itself."""
+        if not self._part.after:
+            return _NO_EVENTS
+        self._opened[stream] = before = (version - 1, parents)
+        return before
+
+    def _begin(self, replica: str, seq: int, prev: str) -> tuple[int, str]:
+        """The same for a replica's chain."""
+        if not self._part.after:
+            return NO_CHAIN
+        self._begun[replica] = before = End(seq - 1, prev)
+        return before
+
+    def _refer(self, line: bytes, event_id: str) -> None:
+        for digest in blobs_of(line):
+            self._blobs.setdefault(digest, event_id)
+
+    def _kept(self, row: Row, event_id: str, before: int) -> None:
+        """What is wrong with the row's number in its stream, or with what the table of ids says."""
+        position, stream, version, _, _, kept_id, arrived = row
+        if version != before + 1:
+            message = f"it is number {version} of {stream}, and {before + 1} is missing"
+            self._found.at(position, "stream-broken", message, event_id)
+        if kept_id != event_id:
+            self._found.at(position, "index-wrong", "the table of ids does not say this event", event_id)
+        if arrived is not None and arrived < self._arrived:
+            self._found.at(position, "arrival-wrong", "it arrived before the event in front of it", event_id)
+
+    def _forked(self, row: Row, heads: list[str], parents: list[str]) -> list[str]:
+        """The heads behind an event that has not seen exactly the heads before it."""
+        event_id = row[4][7:71].decode("ascii")
+        for parent in parents:
+            if parent not in heads and not 0 < self._log.position_of(parent) < row[0]:
+                self._found.at(row[0], "parent-missing", f"parent {parent[:12]} is not before it", event_id)
+        return sorted([*(head for head in heads if head not in parents), event_id])
+
+    def _off_chain(self, position: int, replica: str, seq: int, early: Early) -> None:
+        """An event that does not continue its replica's chain: it came early, or its number was given twice."""
+        holes = self._holes.setdefault(replica, {})
+        last = self._ends.get(replica, NO_CHAIN)[0]
+        if seq in holes:
+            self._found.append(fork(replica, seq, holes[seq].id, early.id))
+        elif seq <= last:
+            hint = "A store was copied or restored and went on under its old id; both events are kept."
+            message = f"position {position}: {replica} had an event with number {seq} before"
+            self._found.say("fork", message, path=replica, hint=hint, of=early.id)
+        else:
+            holes[seq] = early
+
+    def _odd(self, position: int, body: dict[str, Any]) -> None:
+        if body["ts"] > self._part.latest:
+            message = f"{body['ts']} is more than ten minutes ahead of this clock"
+            self._found.at(position, "future", message, body["id"])
+        if body["v"] > VERSION or body["type"] not in EVENT_TYPES:
+            self._found.at(position, "unknown-type", f"{body['type']} is of a newer crewlog", body["id"])
+
+    def _close_holes(self, replica: str) -> None:
+        """Go on with what came before its predecessor."""
+        holes, end = self._holes.get(replica, {}), self._ends[replica]
+        while (early := holes.get(end[0] + 1)) and early.prev == end[1]:
+            self._ends[replica] = end = (end[0] + 1, holes.pop(end[0] + 1).id)
+
+    def close(self) -> None:
+        """Close the exported files."""
+        self._live.close()
+        for mirror in self._mirrors.values():
+            mirror.close()
+
+    def looked(self) -> Looked:
+        """What was found."""
+        held: dict[str, int] = {}
+        for mirror in self._mirrors.values():
+            held |= mirror.held
+        return Looked(
+            self._events,
+            self._last,
+            self._streams,
+            self._opened,
+            {replica: End(*end) for replica, end in self._ends.items()},
+            self._begun,
+            (self._first_arrived, self._arrived),
+            self._borne,
+            self._blobs,
+            self._part.place,
+            self._live.place,
+            held,
+            self._unread,
+            self._holes,
+            self._found,
+        )
+
+
+_NONE: list[str] = []
+_NO_EVENTS: Heads = (0, [])
