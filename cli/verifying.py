@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,41 +15,76 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cli.store import Store
+    from domain.stores.apart import Apart
     from export.verify import Verified
+    from projections.views import Comparison
 
 
 def verify_all(call: Call) -> tuple[Verified, list[Finding]]:
     """All checks of the store, or of the segments that `--from` names."""
+    from domain.stores.apart import Apart
+
+    with Apart() as apart, ExitStack() as held:
+        comparison = stumbled = None
+        if call.options.from_ is None:
+            try:
+                comparison = held.enter_context(call.store.views.comparing(apart))
+            except _STUMBLING as error:
+                stumbled = error
+        looked, found = _verify(call, apart, comparison)
+    if stumbled and not looked.findings:
+        raise stumbled
+    return looked, found
+
+
+# What is raised over an event whose bytes somebody changed, which is among the findings.
+_STUMBLING = (ValueError, TypeError, KeyError)
+
+
+def _verify(call: Call, apart: Apart, comparison: Comparison | None) -> tuple[Verified, list[Finding]]:
     from export import verify
 
     store = call.store
+    if comparison:
+        apart.number -= 1  # somebody is at work already
     with progress(call.shell, "events") as step:
-        looked = verify.verify_log(store.log, step, store.folder)
+        looked = verify.verify_log(store.log, step, store.folder, apart)
     found = list(looked.findings)
     parts: list[Callable[[], list[Finding]]] = [
-        partial(_states, call),
+        partial(_views, call, comparison),
+        partial(_states, call, looked, comparison),
         partial(verify.verify_blobs, store.log, store.folder, looked.blobs),
     ]
     if call.options.from_ is None:
-        parts += [partial(_segments, call, looked), partial(_live, call, looked), partial(_views, call)]
+        parts += [partial(_segments, call, looked), partial(_live, call, looked)]
     else:
         parts.append(partial(_read, store))
     parts.append(partial(_approvals, call))
     for part in parts:
         try:
             found += part()
-        except (ValueError, TypeError, KeyError):
+        except _STUMBLING:
             if not looked.findings:
                 raise
-            # It stumbled over an event whose bytes somebody changed, which is among the findings.
     return looked, found
 
 
-def _states(call: Call) -> list[Finding]:
-    from export.verify import verify_states
+def _views(call: Call, comparison: Comparison | None) -> list[Finding]:
+    with progress(call.shell, "views") as step:
+        compared = comparison.finish(step) if comparison else None
+    if not compared or compared.same:
+        return []
+    path, hint = call.store.path("views.db"), "`crewlog rebuild` makes them anew."
+    return [Finding("views-wrong", path, "the views are not what the log says", hint)]
 
+
+def _states(call: Call, looked: Verified, comparison: Comparison | None) -> list[Finding]:
+    from export.verify import verify_states
+    from projections.tasks import states
+
+    folded = states(comparison.connection) if comparison and comparison.found else ()
     with progress(call.shell, "states") as step:
-        return verify_states(call.store.log, step)
+        return verify_states(call.store.log, step, folded, looked.streams)
 
 
 def _segments(call: Call, looked: Verified) -> list[Finding]:
@@ -61,15 +97,6 @@ def _segments(call: Call, looked: Verified) -> list[Finding]:
 def _live(call: Call, looked: Verified) -> list[Finding]:
     with progress(call.shell, "live.jsonl") as step:
         return call.store.live.compare(step, looked.live)
-
-
-def _views(call: Call) -> list[Finding]:
-    with progress(call.shell, "views") as step:
-        compared = call.store.views.compare(step)
-    if not compared or compared.same:
-        return []
-    path, hint = call.store.path("views.db"), "`crewlog rebuild` makes them anew."
-    return [Finding("views-wrong", path, "the views are not what the log says", hint)]
 
 
 def _read(store: Store) -> list[Finding]:

@@ -20,7 +20,6 @@ from domain.event import LINE_LIMIT, id_of, stated_id
 from domain.refusals import Refusal
 from domain.stores import queue
 from export.findings import Finding
-from export.mirrors import START, Place
 
 if TYPE_CHECKING:
     from domain.log import Line, Log
@@ -40,6 +39,17 @@ _REMARKS = {
 _REBUILD = "`crewlog export --rebuild` writes it again from the log."
 
 Progress = Callable[[int, int], None]
+
+
+class Place(NamedTuple):
+    """A place in the file: how many lines and bytes lie before it, and the position of the event of the last one."""
+
+    lines: int = 0
+    offset: int = 0
+    position: int = 0
+
+
+START = Place()
 
 
 class Fed(NamedTuple):

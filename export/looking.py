@@ -19,7 +19,8 @@ from domain.event import VERSION, stated_id
 from domain.registry import EVENT_TYPES
 from export.findings import Finding
 from export.importing import fork
-from export.mirrors import Held, LiveMirror, Place, SegmentMirror, place_near
+from export.live import Place
+from export.mirrors import Held, LiveMirror, SegmentMirror, place_near
 from export.segments import blobs_of
 
 if TYPE_CHECKING:

@@ -8,25 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from domain.event import LINE_LIMIT, stated_id
 from domain.refusals import Refusal
+from export.live import Place
 from export.segments import Span, sealed_spans
 from export.sources import open_plain
 
 _BLOCK = 1 << 20
-
-
-class Place(NamedTuple):
-    """A place in live.jsonl: how many lines and bytes lie before it, and the position of the event of the last one."""
-
-    lines: int = 0
-    offset: int = 0
-    position: int = 0
-
-
-START = Place()
 
 
 def text_of(lines: Sequence[bytes]) -> bytes:

@@ -7,7 +7,7 @@ log of any size is looked through in bounded memory.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import count
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from domain import event, history
+from domain import event, history, task
 from domain.event import id_of, stated_id
 from domain.log import FOLDS
 from domain.refusals import Refusal
@@ -24,13 +24,14 @@ from export.beside import IMPORT, Beside
 from export.findings import Finding
 from export.importing import AHEAD
 from export.keys import kept
-from export.looking import CHUNK, KEEP, End, Findings, Looked, Part, joined, look, parts
-from export.mirrors import Held, Place, is_held
+from export.live import Place
+from export.looking import CHUNK, KEEP, End, Findings, Heads, Looked, Part, joined, look, parts
+from export.mirrors import Held, is_held
 from export.segments import REWRITE, batches, blob_path, blobs_of, sealed_spans
 from export.sources import File, Places
 
 if TYPE_CHECKING:
-    from domain.log import Log
+    from domain.log import Log, StreamState
 
 Progress = Callable[[int, int], None]
 
@@ -44,6 +45,7 @@ class Verified(NamedTuple):
     findings: list[Finding]
     live: Place = Place()
     held: Held = MappingProxyType({})
+    streams: Mapping[str, Heads] = MappingProxyType({})
 
 
 # --- the log ---------------------------------------------------------------------------------------------------------
@@ -60,7 +62,9 @@ def verify_log(
         whole = Part(0, log.position(), folder, event.format_time(log.clock() + AHEAD))
         looked, sum_of_keys = _looked_apart(log, whole, progress, apart)
         Beside(log, looked, sum_of_keys).compare()
-    return Verified(looked.events, looked.ends, looked.blobs, looked.findings, looked.live, looked.held)
+    return Verified(
+        looked.events, looked.ends, looked.blobs, looked.findings, looked.live, looked.held, looked.streams
+    )
 
 
 def _looked_apart(
@@ -92,17 +96,25 @@ _REFOLD = "`crewlog doctor --repair` folds it anew."
 # --- states ----------------------------------------------------------------------------------------------------------
 
 
-def verify_states(log: Log, progress: Progress | None = None) -> list[Finding]:
-    """Fold every stream anew, and compare with the states that decisions are made on; all of one moment."""
+def verify_states(
+    log: Log,
+    progress: Progress | None = None,
+    folded: Iterable[tuple[str, bytes]] = (),
+    streams: Mapping[str, Heads] = MappingProxyType({}),
+) -> list[Finding]:
+    """Compare the states that decisions are made on with what their events come to; all of one moment.
+
+    `folded`: streams, sorted, with the states that somebody has just folded; `streams`: what `verify_log` saw of each. A
+    stream that these do not settle is folded here.
+    """
     with log.snapshot():
-        return _verify_states(log, progress)
+        return _verify_states(log, progress, _Settled(folded, streams))
 
 
-def _verify_states(log: Log, progress: Progress | None) -> list[Finding]:
+def _verify_states(log: Log, progress: Progress | None, settled: _Settled) -> list[Finding]:
     found = Findings()
-    total = log.position()
-    done = kept = 0
-    for (stream, version, data, fold), events in log.all_streams():
+    total, done, kept = log.position(), 0, 0
+    for (stream, version, data, fold), events in log.all_streams(settled.has):
         kept += 1
         if events is None:  # its bytes were changed, which is a finding of its own
             continue
@@ -119,11 +131,38 @@ def _verify_states(log: Log, progress: Progress | None) -> list[Finding]:
                     "state-wrong", f"the state of {stream} is not what its events come to", hint=_REFOLD
                 )
         if progress:
-            progress(done, total)
-    missing = log.stream_count() - kept
+            progress(done + settled.events, total)
+    missing = log.stream_count() - kept - settled.number
     if missing > 0:
         found.say("state-wrong", f"the states of {missing} streams are not kept", hint=_REFOLD)
     return found
+
+
+class _Settled:
+    """The streams whose kept states are those that somebody has folded from as many events."""
+
+    def __init__(self, folded: Iterable[tuple[str, bytes]], streams: Mapping[str, Heads]) -> None:
+        self._folded = iter(folded)
+        self._next = next(self._folded, None)
+        self._streams = streams
+        self.number = self.events = 0
+
+    def has(self, kept: StreamState) -> bool:
+        """True for one of them; to be asked in the order of the streams."""
+        stream, version, data, fold = kept
+        while self._next and self._next[0] < stream:
+            self._next = next(self._folded, None)
+        if (
+            self._next != (stream, data)
+            or fold != task.FOLD
+            or self._streams.get(stream, _UNSEEN)[0] != version
+        ):
+            return False
+        self.number, self.events = self.number + 1, self.events + version
+        return True
+
+
+_UNSEEN: Heads = (0, [])
 
 
 # --- blobs -----------------------------------------------------------------------------------------------------------

@@ -57,8 +57,12 @@ class Files:
         self._folder = folder
         self._lock = os.path.join(folder, f"{name}.lock")
         self._users = os.path.join(folder, f"{name}.open")
-        self._fresh = os.path.join(folder, f"{name}.new.db")
+        self.fresh_path = os.path.join(folder, f"{name}.new.db")
         self._user = -1
+
+    def beside(self, name: str) -> Files:
+        """Files of this name that belong to these."""
+        return Files(self._folder, f"{os.path.basename(self.path).removesuffix('.db')}.{name}")
 
     def inode(self) -> int:
         """The inode of the database, 0 where there is none. Raises Refusal `unsafe-store` for a symbolic link."""
@@ -156,19 +160,19 @@ class Files:
 
     def sweep(self) -> None:
         """Under the lock: remove what a rebuild that was killed left behind."""
-        if os.path.exists(self._fresh):
-            self._unlink(self._fresh)
+        if os.path.exists(self.fresh_path):
+            self._unlink(self.fresh_path)
 
     # --- connections ---------------------------------------------------------------------------------------------
 
     def connect_reader(self) -> sqlite3.Connection:
         """A read-only connection to the file, which must be there."""
-        return self._connect(self.path, "ro")
+        return _connect(self.path, "ro")
 
     @contextmanager
     def writer(self) -> Generator[sqlite3.Connection]:
         """Under the lock: a connection that writes, closed before the lock is given back."""
-        connection = self._connect(self.path, "rw")
+        connection = _connect(self.path, "rw")
         try:
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
@@ -178,18 +182,16 @@ class Files:
 
     @contextmanager
     def fresh(self) -> Generator[sqlite3.Connection]:
-        """Under the lock: an empty temporary database in the folder, removed afterwards."""
-        _create(self._fresh)
-        connection = self._connect(self._fresh, "rw")
+        """Under the lock: an empty temporary database at `fresh_path`, removed afterwards."""
+        _create(self.fresh_path)
+        connection = connect_fresh(self.fresh_path)
         try:
-            connection.execute("PRAGMA journal_mode = OFF")
-            connection.execute("PRAGMA synchronous = OFF")
             yield connection
         except sqlite3.Error as error:
             raise self.refusal(error) from error
         finally:
             connection.close()
-            self._unlink(self._fresh)
+            self._unlink(self.fresh_path)
 
     def copy_over(self, fresh: sqlite3.Connection) -> None:
         """Under the lock: make the live file what `fresh` is, in one transaction; made where it is missing."""
@@ -207,7 +209,7 @@ class Files:
         """Copy the file into `memory` although nothing can be written here. Raises sqlite3.Error."""
         with self._quiet():
             mode = "ro" if os.path.exists(self.path + "-wal") else "ro&immutable=1"
-            source = self._connect(self.path, mode)
+            source = _connect(self.path, mode)
             try:
                 source.backup(memory)
             finally:
@@ -227,16 +229,6 @@ class Files:
         finally:
             os.close(descriptor)
 
-    def _connect(self, path: str, mode: str) -> sqlite3.Connection:
-        quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-        return sqlite3.connect(
-            f"file:{quoted}?mode={mode}",
-            uri=True,
-            isolation_level=None,
-            timeout=BUSY_SECONDS,
-            check_same_thread=False,
-        )
-
     def refusal(self, error: sqlite3.Error) -> Exception:
         """What an error while writing stands for: Unusable, a Refusal, or the error itself where it is a bug."""
         from domain.stores.sqlite import refusal
@@ -244,6 +236,25 @@ class Files:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _FULL:
             return Unusable(f"{self.path}: {error}")
         return refusal(error, self.path)
+
+
+def connect_fresh(path: str) -> sqlite3.Connection:
+    """A connection to a database that nobody needs if it is not finished."""
+    connection = _connect(path, "rw")
+    connection.execute("PRAGMA journal_mode = OFF")
+    connection.execute("PRAGMA synchronous = OFF")
+    return connection
+
+
+def _connect(path: str, mode: str) -> sqlite3.Connection:
+    quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return sqlite3.connect(
+        f"file:{quoted}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        timeout=BUSY_SECONDS,
+        check_same_thread=False,
+    )
 
 
 def _create(path: str) -> None:

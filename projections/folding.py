@@ -9,7 +9,7 @@ import gc
 import hashlib
 import marshal
 import sqlite3
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,12 +21,13 @@ from projections.handler import Context, Handler, Table, ViewSet
 if TYPE_CHECKING:
     from domain.log import Log, Stored
 
-VIEWS = (tasks.VIEW, agents.VIEW, notices.VIEW, mail.VIEW, sources.VIEW)
-
 # Raise LAYOUT whenever a table, or what a handler makes of the same events, changes: older files are then rebuilt.
-LAYOUT = 13
+LAYOUT = 14
 VERSION = LAYOUT * 1_000_000 + task.FOLD * 1_000 + agent.FOLD
-MAIN = ViewSet(VIEWS, VERSION)
+# Two halves of which neither needs the other's tables: two processes may fold one each.
+TASKS = ViewSet((tasks.VIEW, notices.VIEW), VERSION)
+OTHERS = ViewSet((agents.VIEW, mail.VIEW, sources.VIEW), VERSION)
+MAIN = ViewSet(TASKS.views + OTHERS.views, VERSION)
 
 CHECKPOINT = Table("checkpoint", "one")
 HELD_LIMIT = 10_000
@@ -56,7 +57,7 @@ def create(connection: sqlite3.Connection, chosen: ViewSet = MAIN) -> None:
     migrations.apply(database)
     columns = {"one": int, "first": str, "position": int, "event": str, "pulses": int}
     database.table("checkpoint").create(columns, pk="one")
-    _move(connection, Checkpoint())
+    move(connection, Checkpoint())
     connection.execute(f"PRAGMA user_version = {chosen.version}")
 
 
@@ -71,7 +72,8 @@ def checkpoint(connection: sqlite3.Connection) -> Checkpoint:
     return Checkpoint(*connection.execute(statement).fetchone())
 
 
-def _move(connection: sqlite3.Connection, to: Checkpoint) -> None:
+def move(connection: sqlite3.Connection, to: Checkpoint) -> None:
+    """Write down how far this database is."""
     connection.execute("INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?, ?, ?)", to)
 
 
@@ -108,7 +110,7 @@ def fold_chunk(connection: sqlite3.Connection, log: Log, limit: int, chosen: Vie
             handlers = _handlers(connection, log, chosen)
             _apply(handlers, events, pulses)
             _flush(handlers)
-            _move(connection, _moved(mark, events, pulses))
+            move(connection, _moved(mark, events, pulses))
     return len(events) + len(pulses)
 
 
@@ -121,7 +123,7 @@ def fold_all(
     chosen: ViewSet = MAIN,
 ) -> Checkpoint:
     """Fold everything up to `until`, in one transaction that writes final rows in bulk."""
-    with transaction(connection), _no_collector(), _indexed_at_the_end(connection, chosen):
+    with transaction(connection), _no_collector(), indexed_at_the_end(connection, chosen):
         mark, handlers = checkpoint(connection), _handlers(connection, log, chosen)
         while mark.position < until.position or mark.pulses < until.pulses:
             events = log.read(mark.position, min(limit, until.position - mark.position))
@@ -137,7 +139,7 @@ def fold_all(
         _flush(handlers)
         # The last pulses before `until` may have been pruned since they were folded.
         mark = mark._replace(pulses=until.pulses)
-        _move(connection, mark)
+        move(connection, mark)
     return mark
 
 
@@ -202,7 +204,7 @@ def _no_collector() -> Generator[None]:
 
 
 @contextmanager
-def _indexed_at_the_end(connection: sqlite3.Connection, chosen: ViewSet) -> Generator[None]:
+def indexed_at_the_end(connection: sqlite3.Connection, chosen: ViewSet) -> Generator[None]:
     """Sorting all rows once is quicker than putting each into its place, the more so the more there are."""
     names = {table.name for table in tables(chosen) if table.late}
     made = "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
@@ -221,11 +223,25 @@ def tables(chosen: ViewSet = MAIN) -> list[Table]:
 
 def state_hash(connection: sqlite3.Connection, chosen: ViewSet = MAIN) -> str:
     """sha256 over all rows of the views: equal for equal contents, however they came about."""
-    digest = hashlib.sha256()
-    for table in tables(chosen):
-        cursor = connection.execute(f"SELECT * FROM {table.name} ORDER BY {table.order}")  # noqa: S608
-        digest.update(repr((table.name, [column[0] for column in cursor.description])).encode())
-        while rows := cursor.fetchmany(HASHED):
-            # Version 2 has no references: the same rows are the same bytes, and it takes a fifth of the time of text.
-            digest.update(marshal.dumps(rows, 2))
-    return digest.hexdigest()
+    return hash_of({CHECKPOINT.name: digest(connection, CHECKPOINT), **digests(connection, chosen)}, chosen)
+
+
+def hash_of(digests: Mapping[str, str], chosen: ViewSet = MAIN) -> str:
+    """The state hash, made of what `digest` says of each table."""
+    return hashlib.sha256(repr([digests[table.name] for table in tables(chosen)]).encode()).hexdigest()
+
+
+def digests(connection: sqlite3.Connection, chosen: ViewSet) -> dict[str, str]:
+    """What `digest` says of each table of these views."""
+    return {table.name: digest(connection, table) for view in chosen.views for table in view.tables}
+
+
+def digest(connection: sqlite3.Connection, table: Table) -> str:
+    """sha256 over all rows of a table."""
+    found = hashlib.sha256()
+    cursor = connection.execute(f"SELECT * FROM {table.name} ORDER BY {table.order}")  # noqa: S608
+    found.update(repr((table.name, [column[0] for column in cursor.description])).encode())
+    while rows := cursor.fetchmany(HASHED):
+        # Version 2 has no references: the same rows are the same bytes, and it takes a fifth of the time of text.
+        found.update(marshal.dumps(rows, 2))
+    return found.hexdigest()

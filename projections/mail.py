@@ -128,6 +128,9 @@ def _create_messages(database: Database) -> None:
     answers.create(columns, pk="id", not_null=set(columns))
     answers.create_index(["message", "position"], "answers_by_message")
     answers.create_index(["asker", "position"], "answers_by_asker")
+    database.table("unread").create(
+        {"position": int, "stream": str, "event": str, "reason": str}, pk="position"
+    )
     for statement in _PARTIAL_INDEXES:
         database.execute(statement)
 
@@ -368,7 +371,7 @@ class _Handler:
         self._put("messages", _MESSAGE, self._messages.rows())
         self._put("deliveries", _DELIVERY, self._deliveries.rows())
         self._put("answers", _ANSWER, self._answers)
-        self._many("INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?)", self._skipped)  # the tasks' table
+        self._many("INSERT OR REPLACE INTO unread VALUES (?, ?, ?, ?)", self._skipped)
         self._begin()
 
     def _put(self, table: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
@@ -438,6 +441,7 @@ VIEW = View(
         Table("messages", "id"),
         Table("deliveries", "name, position"),
         Table("answers", "id"),
+        Table("unread", "position"),
     ),
     (_create_names, _create_messages),
     _Handler,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -56,6 +56,7 @@ __all__ = [
     "ready_count",
     "resolve",
     "slugs",
+    "states",
     "why_not_ready",
 ]
 
@@ -352,6 +353,12 @@ def parts_of(connection: sqlite3.Connection, parents: Sequence[str]) -> dict[str
     for parent, state in connection.execute(statement, (orjson.dumps(parents).decode(),)):
         found.setdefault(parent, Counter())[state] += 1
     return {parent: dict(numbers) for parent, numbers in found.items()}
+
+
+def states(connection: sqlite3.Connection) -> Iterator[tuple[str, bytes]]:
+    """Every task's stream and its state as bytes (`domain.task.dump`), sorted by the stream."""
+    for task_id, data in connection.execute("SELECT id, data FROM tasks ORDER BY id"):
+        yield f"task/{task_id}", data
 
 
 def ready_count(connection: sqlite3.Connection) -> int:

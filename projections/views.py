@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from domain.refusals import Refusal
@@ -21,6 +21,8 @@ from projections.handler import ViewSet
 
 if TYPE_CHECKING:
     from domain.log import Log
+    from domain.stores.apart import Apart
+    from projections.halves import Anew
 
 CHUNK = 1_000
 
@@ -38,6 +40,37 @@ class Rebuilt(NamedTuple):
     hash_after: str
     same: bool
     seconds: float
+
+
+class Comparison:
+    """A fold of the whole log beside the live views, begun, and to be compared with them. `found`: once that is done."""
+
+    def __init__(self, anew: Anew, hash_of_live: Callable[[], str], started: float) -> None:
+        self._anew = anew
+        self._hash_of_live = hash_of_live
+        self._started = started
+        self.found: Rebuilt | None = None
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The database of what was folded."""
+        return self._anew.connection
+
+    def finish(self, progress: Progress | None = None) -> Rebuilt | None:
+        """Wait for the end of the fold, and compare; None where nothing can be written."""
+        try:
+            return self.compared(progress)
+        except Unusable:
+            return None
+
+    def compared(self, progress: Progress | None = None) -> Rebuilt:
+        """The same; raises Unusable."""
+        before = self._hash_of_live()
+        events = self._anew.finish(progress).position
+        after = self._anew.state_hash()
+        seconds = time.monotonic() - self._started
+        self.found = Rebuilt(events, before, after, before in ("", after), seconds)
+        return self.found
 
 
 class Views:
@@ -144,8 +177,10 @@ class Views:
             return self._make_anew()
 
     def _make_anew(self) -> int:
-        with self._made_anew(folding.everything(self._log), self._progress) as fresh:
-            return folding.checkpoint(fresh).position
+        with self._beginning_anew(folding.everything(self._log)) as anew:
+            events = anew.finish(self._progress).position
+            self._replace_live(anew.connection)
+            return events
 
     def _fold(self, connection: sqlite3.Connection) -> int:
         total = 0
@@ -178,60 +213,68 @@ class Views:
 
     # --- rebuilding ----------------------------------------------------------------------------------------------
 
-    def rebuild(self, progress: Progress | None = None) -> Rebuilt:
+    def rebuild(self, progress: Progress | None = None, apart: Apart | None = None) -> Rebuilt:
         """Fold the whole log anew beside the live file, compare, and copy the result over it.
 
-        `progress(done, total)` is called after each chunk. Readers see the old views or the new ones.
+        `progress(done, total)` is called after each chunk. Readers see the old views or the new ones. `apart`: where
+        another process may help.
         """
         try:
-            with self._files.turn(wait=True):
-                self._files.sweep()
-                return self._compared(progress)
+            with self._files.turn(wait=True), self._comparing(apart) as comparison:
+                found = comparison.compared(progress)
+                self._replace_live(comparison.connection)
+                return found
         except Unusable as unusable:
             raise Refusal(
                 "unwritable", f"the views cannot be rebuilt: {unusable}", path=self._files.path
             ) from None
 
-    def _compared(self, progress: Progress | None) -> Rebuilt:
-        started = time.monotonic()
-        before, until = self._caught_up() or ("", folding.everything(self._log))
-        with self._made_anew(until, progress) as fresh:
-            after = folding.state_hash(fresh, self._set)
-            events = folding.checkpoint(fresh).position
-        return Rebuilt(events, before, after, before in ("", after), time.monotonic() - started)
-
     def compare(self, progress: Progress | None = None) -> Rebuilt | None:
         """Fold the whole log anew and compare, and leave the live file as it is; None where nothing can be written."""
-        try:
-            with self._files.turn(wait=True):
-                self._files.sweep()
-                started = time.monotonic()
-                before, until = self._caught_up() or ("", folding.everything(self._log))
-                with self._files.fresh() as fresh:
-                    folding.create(fresh)
-                    events = folding.fold_all(fresh, self._log, until, self._chunk, progress).position
-                    after = folding.state_hash(fresh)
-        except Unusable:
-            return None
-        return Rebuilt(events, before, after, before in ("", after), time.monotonic() - started)
+        with self.comparing() as comparison:
+            return comparison.finish(progress) if comparison else None
 
-    def _caught_up(self) -> tuple[str, Checkpoint] | None:
-        """The hash of the live views, caught up, and how far they are; None where they are of no use."""
+    @contextmanager
+    def comparing(self, apart: Apart | None = None) -> Generator[Comparison | None]:
+        """What `compare` does, begun, and to be ended by `finish`: where another process helps, it is at work meanwhile."""
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._files.turn(wait=True))
+                comparison = held.enter_context(self._comparing(apart))
+            except Unusable:
+                comparison = None
+            yield comparison
+
+    @contextmanager
+    def _comparing(self, apart: Apart | None) -> Generator[Comparison]:
+        started = time.monotonic()
+        self._files.sweep()
+        live = self._caught_up()
+        with self._beginning_anew(live or folding.everything(self._log), apart) as anew:
+            yield Comparison(anew, self._hash if live else lambda: "", started)
+
+    def _caught_up(self) -> Checkpoint | None:
+        """How far the live views are, caught up; None where they are of no use."""
         with suppress(sqlite3.DatabaseError):
             if self._is_sound():
                 with self._files.writer() as connection:
                     self._fold(connection)
-                    return folding.state_hash(connection, self._set), folding.checkpoint(connection)
+                    return folding.checkpoint(connection)
         return None
 
+    def _hash(self) -> str:
+        """The hash of the live views, "" where they turn out to be damaged."""
+        with suppress(sqlite3.DatabaseError):
+            return folding.state_hash(self.connection, self._set)
+        return ""
+
     @contextmanager
-    def _made_anew(self, until: Checkpoint, progress: Progress | None) -> Generator[sqlite3.Connection]:
-        """Fold beside the live file; what was folded may be looked at before it is copied over the live file."""
-        with self._files.fresh() as fresh:
-            folding.create(fresh, self._set)
-            folding.fold_all(fresh, self._log, until, self._chunk, progress, self._set)
-            yield fresh
-            self._replace_live(fresh)
+    def _beginning_anew(self, until: Checkpoint, apart: Apart | None = None) -> Generator[Anew]:
+        """Under the lock: begin to fold the log up to a place, beside the live file."""
+        from projections.halves import Anew  # hot commands do not fold anew
+
+        with Anew(self._files, self._log, self._set, until, self._chunk).begun(apart) as anew:
+            yield anew
 
     def _replace_live(self, fresh: sqlite3.Connection) -> None:
         try:

@@ -12,8 +12,10 @@ from cli.writes import short
 @command("rebuild", "crewlog rebuild")
 def rebuild(call: Call) -> None:
     """Make the views anew from the log. Compares them with what was there; the log is not touched."""
-    with progress(call.shell, "rebuilding") as step:
-        done = call.store.views.rebuild(step)
+    from domain.stores.apart import Apart
+
+    with Apart() as apart, progress(call.shell, "rebuilding") as step:
+        done = call.store.views.rebuild(step, apart)
     data = {
         "events": done.events,
         "hash_before": done.hash_before,

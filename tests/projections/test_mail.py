@@ -416,7 +416,7 @@ def test_an_event_that_cannot_be_folded_is_kept_with_its_reason(store: SqliteSto
     pot.version = 2
     bad.append(pot.add("mail.sent", "m-44444444", text="from the future"))
     views.catch_up()
-    rows = views.connection.execute("SELECT event, reason FROM skipped ORDER BY position").fetchall()
+    rows = views.connection.execute("SELECT event, reason FROM unread ORDER BY position").fetchall()
     assert [row[0] for row in rows] == [item.id for item in bad]
     reasons = [row[1].partition(":")[0] for row in rows]
     assert reasons == [
