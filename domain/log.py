@@ -485,7 +485,7 @@ class Log:
         rows = self._select(statement.format(column), (after, limit))
         parse = event.parse
         return [
-            Stored(position, version, arrived or 0, parse(bytes(line)))
+            tuple.__new__(Stored, (position, version, arrived or 0, parse(bytes(line))))
             for position, version, arrived, line in rows
         ]
 

@@ -161,7 +161,6 @@ class _Held:
 
     def follow(self, event: Event) -> bool:
         """Move the heads; False where the event is not simply the next one."""
-        self.moved = True
         if event.parents == self.heads:
             self.heads = (event.id,)
             return True
@@ -193,7 +192,7 @@ class _Handler:
         self._load({task_id for _, task_id in mine})
         for stored, task_id in mine:
             held, event = self._tasks[task_id], stored.event
-            held.position = stored.position
+            held.position, held.moved = stored.position, True
             if not held.follow(event):
                 self._forks.add(event.id)
             if held.forked:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import get_args, get_type_hints
 
 import pytest
 
 from domain import agent, journal, mail, task
+from domain.event import Json
 from tests.support.clones import simulated
 
 AT = "2026-11-24T10:00:00.000000Z"
@@ -51,3 +53,9 @@ def kept(kind: str) -> tuple[int, list[bytes]]:
 def test_a_state_whose_bytes_change_needs_a_new_version_of_its_fold(kind: str) -> None:
     version, states = kept(kind)
     assert (version, sha256(b"\n".join(states)).hexdigest()[:12]) == DUMPED[kind]
+
+
+def test_each_field_that_may_hold_an_object_is_kept_in_one_spelling() -> None:
+    for kind, fields in task._OBJECTS.items():
+        hints = get_type_hints(kind)
+        assert {name for name, hint in hints.items() if Json in (hint, *get_args(hint))} == {*fields}, kind
