@@ -722,7 +722,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Link):
         return [*value]
     fields: Json = value._asdict()
-    for name in _OBJECTS[cast("type[Any]", type(value))]:
+    kind = cast("type[Any]", value.__class__)
+    for name in _OBJECTS[kind]:
         item = fields[name]
         if isinstance(item, dict):
             fields[name] = orjson.Fragment(orjson.dumps(item, option=orjson.OPT_SORT_KEYS))

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
+import export.verify
+import projections.halves
 from domain import event
+from domain.stores import apart
+from export import looking
+from export.looking import Looked
 from tests.cli.clones import bare, clone, segments
 from tests.cli.conftest import Crew, why
 
@@ -46,6 +54,25 @@ def plainly(crew: Crew, *statements: str) -> None:
         connection.execute(statement)
     connection.commit()
     connection.close()
+
+
+@contextmanager
+def several() -> Generator[None]:
+    """Have three processes look at a log, however short it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(apart, "cores", lambda: 3)
+        for module in (export.verify, projections.halves):
+            patch.setattr(module, "WORTHWHILE", 1)
+        yield
+
+
+def same_by_several(crew: Crew) -> Any:
+    """What verify finds: one process, or three, must find the same."""
+    found = crew.run("--json", "verify")
+    with several():
+        again = crew.run("--json", "verify")
+    assert (again.code, again.json) == (found.code, found.json)
+    return found.json["findings"]
 
 
 def test_a_store_that_nobody_touched_is_whole(busy: Crew) -> None:
@@ -135,7 +162,7 @@ def test_what_was_changed_in_the_database_with_the_triggers_dropped_is_found(wha
     script, expected = TAMPERED[what]
     plainly(busy, *script.split(";"))
 
-    assert expected <= set(codes(busy))
+    assert expected <= {finding["code"] for finding in same_by_several(busy)}
 
 
 def test_a_key_that_two_clones_used_stands_for_the_first_event_and_is_no_finding(busy: Crew) -> None:
@@ -212,12 +239,39 @@ def test_what_was_changed_in_the_files_is_found_with_its_place(what: str, busy: 
     path = next(path for path in [store(busy) / place, *store(busy).glob(f"{place}/*/*")] if path.is_file())
     path.write_bytes(change(path.read_bytes()))
 
-    result = busy.run("--json", "verify")
+    findings = [finding for finding in same_by_several(busy) if finding["code"] == code]
 
-    assert result.code == 7
-    findings = [finding for finding in result.json["findings"] if finding["code"] == code]
     assert findings
     assert findings[0]["path"] == str(path)
+
+
+@pytest.mark.parametrize("helped", [True, False], ids=["by several", "by several that cannot be started"])
+def test_several_look_at_a_log_of_two_clones_as_one_does(
+    helped: bool, busy: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Crew(busy.folder / "other")
+    other.folder.mkdir()
+    other.do("init --as bob")
+    for number in range(3):
+        other.do(f"spawn theirs-{number} --as bob")
+        other.do("export")
+        busy.do("import other/.crewlog")
+        busy.do(f"spawn ours-{number} --as zoe")
+        busy.do(f"note two 'a word {number}' --as ada")
+    busy.do("export")
+    met: list[bool] = []
+
+    def joined(looked: Sequence[Looked | None]) -> Looked | None:
+        met.append((found := looking.joined(looked)) is not None)
+        return found
+
+    monkeypatch.setattr(export.verify, "joined", joined)
+    if not helped:
+        monkeypatch.setattr(sys, "executable", "/bin/false")
+
+    assert same_by_several(busy) == []
+
+    assert met == [helped]
 
 
 @pytest.mark.parametrize("how", ["line by line", "beside the log"])
