@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import NamedTuple
 
 from cli.call import Call
 from cli.place import GitPlace
+from cli.store import Store
 from domain.refusals import Refusal
 from domain.registry import is_commit
 from domain.stores.queue import turn
@@ -122,7 +124,7 @@ class Repository:
 
     def worktree(self, *arguments: str, codes: Collection[int] = (0,)) -> Done:
         """Run `git worktree`, one at a time: it fails on a worktree that another one is just making or removing."""
-        with turn(self.call.store.path("worktrees.lock"), self.call.store.config.wait):
+        with worktrees_turn(self.call.store):
             return self.git.run("worktree", *arguments, codes=codes)
 
     def worktree_of(self, branch: str) -> Worktree | None:
@@ -145,6 +147,11 @@ class Repository:
     def work(self) -> str:
         """The folder of the worktrees that crewlog makes."""
         return self.call.store.path("work")
+
+
+def worktrees_turn(store: Store) -> AbstractContextManager[None]:
+    """The turn of whoever makes or removes worktrees."""
+    return turn(store.path("worktrees.lock"), store.config.wait)
 
 
 def _lines(count: str) -> int | None:

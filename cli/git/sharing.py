@@ -8,11 +8,13 @@ never a conflict; of the settings, which people edit, the remote's are kept wher
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cached_property
 
 from cli.files import make_private
 from cli.git.cleansing import SETTINGS, cleansed
 from cli.git.losing import branches
+from cli.git.repository import worktrees_turn
 from cli.git.storing import BRANCH, WHO, commit
 from cli.place import find_git
 from cli.store import Store
@@ -25,6 +27,8 @@ from projections.tasks import conflicts
 FETCHED = "refs/remotes/origin/crewlog"
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 TRIES = 8
+# While git makes a worktree this has a HEAD of zeros, which a fetch takes for a commit that is missing.
+_UNFINISHED = "bad object worktrees/"
 CONFLICTS = 10_000  # so many are looked through for branches
 
 
@@ -249,7 +253,21 @@ class Sharing:
     def fetch_branches(self) -> None:
         """Get the branches of the crew, so that others can review them; nothing is checked out."""
         spec = f"+refs/heads/crew/*:refs/remotes/{self.remote}/crew/*"
-        self.code.run("fetch", "--quiet", "--no-tags", "--end-of-options", self.remote, spec)
+        line = ("fetch", "--quiet", "--no-tags", "--end-of-options", self.remote, spec)
+        try:
+            self.code.run(*line)
+        except Refusal as refusal:
+            if _UNFINISHED not in refusal.message:
+                raise
+            with worktrees_turn(self.crew):  # so nobody is making one now
+                self._fetch_again(line)
+
+    def _fetch_again(self, line: Sequence[str]) -> None:
+        try:
+            self.code.run(*line)
+        except Refusal as refusal:
+            hint = "Was git killed while it made that worktree? `git worktree list`, then `git worktree remove -f -f` it."
+            raise Refusal(refusal.code, refusal.message, hint, **refusal.details) from refusal
 
 
 _PUSH_HINT = "`git push` in the code repository says whether you may; nothing is lost, run sync again."

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import random
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import orjson
 import pytest
 
+from domain.stores.queue import turn
 from tests.cli.clones import bare, clone, segments
 from tests.cli.conftest import Crew, why
 from tests.cli.repositories import commit, git
@@ -326,6 +329,33 @@ def worked(crew: Crew, name: str) -> tuple[str, str, Path]:
     answer = crew.do(f"start one --as {name}")
     work = Path(answer["dir"])
     return answer["branch"], commit(work, f"{name}.txt"), work
+
+
+def test_a_worktree_that_git_is_just_making_keeps_nobody_from_syncing(pair: tuple[Crew, Crew]) -> None:
+    ada, bob = pair
+    _, _, work = worked(ada, "ada")
+    ada.do(f"done one --as ada --claim {ada.do('show one')['task']['claim']}", cwd=work)
+    ada.do("sync")
+    git(bob.folder, "worktree", "add", "-q", "--detach", str(bob.folder.parent / "new"))
+    head, held = bob.folder / ".git/worktrees/new/HEAD", threading.Event()
+    commit_id = head.read_text()
+    head.write_text("0" * 40 + "\n")  # as git has it for a moment
+
+    def finish() -> None:
+        with turn(str(bob.folder / ".crewlog/worktrees.lock")):
+            held.set()
+            time.sleep(0.5)
+            head.write_text(commit_id)
+
+    refused = bob.run("--json", "sync")
+    making = threading.Thread(target=finish)
+    making.start()
+    held.wait()
+
+    assert refused.json["error"]["code"] == "git"
+    assert "git worktree remove" in refused.json["error"]["hint"]
+    assert bob.do("sync")["branches"] == []
+    making.join()
 
 
 @pytest.mark.parametrize("handed_in", [True, False])
