@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 # Imported by what every start loads, used by hardly any.
-LATER = ("ast", "hashlib", "linecache", "orjson", "platform", "tokenize")
+LATER = ("ast", "hashlib", "linecache", "orjson", "tokenize")
 
 # Which part of Typer has the names that commands use. Asked for any other name, Typer loads as a whole.
 PARTS = {
@@ -27,6 +27,14 @@ PARTS = {
     "Exit": "typer.exceptions",
     "Option": "typer.params",
 }
+
+# Where the one name of a dear module is that is asked for when others load.
+PLATFORM = {"system": "cli.standins"}
+
+# The same of the domain model that eventsourcing comes with: crewlog has its own, and takes the recorders only.
+MODEL = dict.fromkeys(
+    ("DomainEventProtocol", "EventSourcingError", "HasOriginatorIDVersion", "TAggregateID"), "cli.standins"
+)
 
 # Modules and what a short command makes stay well below: there is nothing to collect before a command is long.
 COLLECTED = 50_000
@@ -40,6 +48,12 @@ def prepare() -> None:
     for name in LATER:
         defer(name, {})
     defer("typer", PARTS)
+    defer("platform", PLATFORM)
+
+
+def prepare_to_write() -> None:
+    """The same for what only who writes loads."""
+    defer("eventsourcing.domain", MODEL)
 
 
 def defer(name: str, parts: dict[str, str]) -> None:

@@ -89,10 +89,17 @@ class Store:
             self.replica,
             clock=self.shell.clock,
             entropy=self.shell.entropy,
-            find_session=lambda: self.session,
+            find_session=self._before_first_write,
             blob_limit=self.config.blob,
             before_writing=self._secure if self._guarded else None,
         )
+
+    def _before_first_write(self) -> str:
+        """The session; what a write loads is looked to here, since a read does without."""
+        from cli.lean import prepare_to_write
+
+        prepare_to_write()
+        return self.session
 
     def _secure(self, log: Log) -> None:
         from cli.guarding import secure

@@ -141,6 +141,23 @@ def test_finding_out_the_version_opens_no_database(crew: Crew) -> None:
     assert not loaded_by(crew, "--version") & {"sqlite3", "eventsourcing", "orjson_", "projections", "export"}
 
 
+def test_a_writer_loads_no_domain_model_but_its_own_and_has_the_whole_of_eventsourcing_when_it_asks() -> None:
+    code = (
+        "from cli import lean; lean.prepare(); lean.prepare_to_write();"
+        "from domain.stores import sqlite_recorder; import platform, sys;"
+        "model, kernel = sys.modules['eventsourcing.domain'], platform;"
+        "print('Aggregate' in vars(model), 'uname' in vars(kernel), platform.system() == sys.platform.title());"
+        "from eventsourcing.domain import Aggregate; platform.machine();"
+        "print('Aggregate' in vars(model), 'uname' in vars(kernel), Aggregate.__name__)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, env=inherited(), capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.split() == ["False", "False", "True", "True", "True", "Aggregate"]
+
+
 def test_commands_are_loaded_one_by_one() -> None:
     code = (
         "import sys; sys.argv = ['crewlog']; from cli.grammar import load; load('list');"
