@@ -26,14 +26,16 @@ def check_in(type_name: str, payload: Json, limit: int) -> tuple[Json, list[Blob
 
     `limit` is the largest blob in bytes; over it the command is refused as `too-large`.
     """
-    kind = EVENT_TYPES[type_name]
     blobs: list[Blob] = []
-    changed = dict(payload)
-    for field in kind.fields:
-        value = payload.get(field.name)
-        if field.large and isinstance(value, str) and _stored_size(value) > TEXT_INLINE:
-            changed[field.name] = _reference(field.name, value, limit, blobs)
+    changed = payload
+    for name, value in payload.items():
+        if isinstance(value, str) and _stored_size(value) > TEXT_INLINE and _may_leave(type_name, name):
+            changed = {**changed, name: _reference(name, value, limit, blobs)}
     return changed, blobs
+
+
+def _may_leave(type_name: str, name: str) -> bool:
+    return any(field.large for field in EVENT_TYPES[type_name].fields if field.name == name)
 
 
 def _stored_size(text: str) -> int:

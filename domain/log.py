@@ -25,7 +25,7 @@ from domain.history import UNKNOWN, Fold
 from domain.names import TASK_PREFIX, check_name, is_stored_address, task_id
 from domain.refusals import Refusal
 from domain.registry import BLOB_LIMIT, EVENT_TYPES, check_payload
-from domain.stores.tables import PARAMETERS, READER, Executes, Head, Link, State, Tables
+from domain.stores.tables import PARAMETERS, READER, Executes, Head, Link, Situation, State, Tables
 
 if TYPE_CHECKING:
     from eventsourcing.persistence import ApplicationRecorder
@@ -318,16 +318,14 @@ class Log:
     @contextmanager
     def transaction(self) -> Generator[Transaction]:
         """All appends inside commit together, or not at all."""
-        with self.locked() as tables:
+        with self.turn(), self._committing(self._writer().application_recorder()) as tables:
             yield Transaction(self, tables)
 
     @contextmanager
     def locked(self) -> Generator[Tables]:
         """The log's own tables, under the write lock; what is done to them is committed at the end."""
-        with self.turn():
-            engine = self._writer()
-            with self._committing(engine.application_recorder()) as tables:
-                yield tables
+        with self.turn(), self._committing(self._writer().application_recorder()) as tables:
+            yield tables
 
     def disown(self) -> None:
         """What was recorded here so far is another store's from now on: this one is a copy."""
@@ -742,7 +740,7 @@ class Transaction:
         """Insert what is absent of events that another clone wrote and `event.check` let pass; any order will do."""
         from domain.intake import Intake
 
-        arrived = max(self._now(), self._tables.ends(self._log.replica)[1])
+        arrived = max(self._now(), self._tables.newest())
         return Intake(self._tables, FOLDS, arrived).insert(events)
 
     def refold(self, stream: str) -> None:
@@ -783,11 +781,11 @@ class Transaction:
                 return self._replayed(first, stream, retry)
         if stream is None:
             return self._append_new(actor, decide, retry, session)
-        state, stored = self._load(stream)
-        if stored.unknown:
-            raise _too_new(stream, stored.unknown)
-        seen = Seen(stream, state, stored.version, lambda: self._history(stream))
-        return self._store(seen, actor, decide(seen), retry.key if retry else "", session)
+        found = self._situation(stream)
+        if found.state.unknown:
+            raise _too_new(stream, found.state.unknown)
+        seen = Seen(stream, _load(stream, found.state), found.state.version, lambda: self._history(stream))
+        return self._store(seen, found, actor, decide(seen), retry.key if retry else "", session)
 
     def prune(self, stream: str, before: int, actor: str) -> list[Written]:
         """Delete a name's pulses from before a time (µs) and write that down; nothing where there is none."""
@@ -818,23 +816,25 @@ class Transaction:
         self, actor: str, decide: Decide, retry: IdempotencyKey | None, session: str | None
     ) -> Written:
         drafts = decide(Seen("", None, 0, list))
-        stream = self._draw(drafts[0])
-        return self._store(Seen(stream, None, 0, list), actor, drafts, retry.key if retry else "", session)
+        stream, found = self._draw(drafts[0])
+        key = retry.key if retry else ""
+        return self._store(Seen(stream, None, 0, list), found, actor, drafts, key, session)
 
-    def _draw(self, draft: Draft) -> str:
+    def _draw(self, draft: Draft) -> tuple[str, Situation]:
         """A stream that does not exist yet, for the first event of a task or a message."""
         kind = EVENT_TYPES[draft.type].stream
         prefix, field = (TASK_PREFIX, "title") if kind == "task" else (mail.MESSAGE_PREFIX, "text")
         about = preview(draft.payload.get(field))
-        seq = self._tables.ends(self._log.replica)[0].seq
+        seq = self._tables.chain(self._log.replica).seq
         moment = self._log.clock()
         for attempt in range(100):
             text = "\0".join((self._log.replica, str(seq), str(moment), about, str(attempt)))
             stream = (
                 f"{kind}/{task_id(hashlib.sha256(text.encode('utf-8', 'surrogatepass')).digest(), prefix)}"
             )
-            if not self._tables.state(stream).version:
-                return stream
+            found = self._situation(stream)
+            if not found.state.version:
+                return stream, found
         raise Refusal("internal", "no free id in 100 draws")
 
     def _replayed(self, first: str, stream: str | None, retry: IdempotencyKey) -> Written:
@@ -844,20 +844,20 @@ class Transaction:
         if not retry.matches(stream, found):
             message = f"key {retry.key!r} already belongs to {found.type} on {found.subject}"
             raise Refusal("key-reuse", message, "Use a new key for a new command.", event=found.id)
-        return Written((found,), self._load(found.stream)[0], replayed=True)
+        state = _load(found.stream, self._situation(found.stream).state)
+        return Written((found,), state, replayed=True)
 
     def _history(self, stream: str) -> list[Event]:
         return [event.parse(line) for line in self._tables.lines(stream)]
 
-    def _load(self, stream: str) -> tuple[Any, State]:
-        """The state of a stream, and how it is kept."""
-        kind = FOLDS[stream.partition("/")[0]]
-        stored = self._tables.state(stream)
-        if not stored.version:
-            return None, stored
-        if stored.fold == kind.FOLD:
-            return (kind.load(stored.data) if stored.data is not None else None), stored
-        return self._refold(stream, stored.version), self._tables.state(stream)
+    def _situation(self, stream: str) -> Situation:
+        """What an event in this stream goes on from; folded anew where an older rule folded it."""
+        replica = self._log.replica
+        found = self._tables.situation(stream, replica)
+        if found.state.version and found.state.fold != FOLDS[stream.partition("/")[0]].FOLD:
+            self._refold(stream, found.state.version)
+            return self._tables.situation(stream, replica)
+        return found
 
     def _refold(self, stream: str, version: int) -> Any:
         """Fold the stream from its beginning: by an older rule it was folded otherwise, or it has several heads."""
@@ -869,19 +869,25 @@ class Transaction:
         return folded.state
 
     def _store(
-        self, seen: Seen, actor: str, drafts: Sequence[Draft], key: str, session: str | None
+        self,
+        seen: Seen,
+        found: Situation,
+        actor: str,
+        drafts: Sequence[Draft],
+        key: str,
+        session: str | None,
     ) -> Written:
         kind = FOLDS[seen.stream.partition("/")[0]]
         state, version = seen.state, seen.version
         session = self._log.session if session is None else session
         events: list[Event] = []
-        heads = self._tables.heads(seen.stream) if drafts else []
+        heads, end, arrived = found.heads if drafts else [], found.end, found.newest
         for draft in drafts:
-            end, newest = self._tables.ends(self._log.replica)
             sealed = self._seal(seen.stream, actor, draft, key, session, heads[:PARENT_LIMIT], end)
             heads = [*heads[PARENT_LIMIT:], Head(sealed.id, sealed.ts)]
             state, version, key = kind.evolve(state, sealed), version + 1, ""
-            self._tables.append(sealed, version, max(self._now(), newest))
+            end, arrived = Link(sealed.seq, sealed.id), max(self._now(), arrived)
+            self._tables.append(sealed, version, arrived)
             self._fresh[sealed.id] = sealed
             events.append(sealed)
         if len(heads) > 1:
@@ -927,6 +933,10 @@ class Transaction:
         for blob in blobs:  # only now: an event that is too large leaves no blob behind
             self._tables.put_blob(blob)
         return sealed
+
+
+def _load(stream: str, stored: State) -> Any:
+    return FOLDS[stream.partition("/")[0]].load(stored.data) if stored.data is not None else None
 
 
 def _too_new(stream: str, unknown: int) -> Refusal:

@@ -196,7 +196,7 @@ _CREATE = (
     $$ BEGIN RAISE EXCEPTION 'events are immutable'; END $$""",
     """CREATE FUNCTION refuse_moved() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'CRW01', MESSAGE = (SELECT max(place) FROM moved); END $$""",
-    *(statement.format(bytes="BYTEA") for statement in tables.DDL),
+    *(statement.format(bytes="BYTEA", position="BIGINT", narrow="") for statement in tables.DDL),
     "CREATE TABLE crewlog (one BOOLEAN PRIMARY KEY DEFAULT true CHECK (one), format INTEGER NOT NULL)",
 )
 

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from eventsourcing.persistence import PersistenceError, StoredEvent
 from eventsourcing.sqlite import (
@@ -26,9 +26,13 @@ from eventsourcing.utils import Environment, EnvType
 from domain.stores import queue, tables
 from domain.stores.sqlite import APPLICATION_ID, FORMAT, MOVED, check_format, refusal
 
+if TYPE_CHECKING:
+    from types import TracebackType
+
 # Whoever opens the store after a crash reads the whole -wal: 256 pages of 4 KiB take well under a millisecond.
 CHECKPOINT_PAGES = 256
 STATEMENTS = 128
+_TYPES = {"bytes": "BLOB", "position": "INTEGER", "narrow": " WITHOUT ROWID"}
 
 
 class _Transaction(SQLiteTransaction):
@@ -96,7 +100,7 @@ class Recorder(SQLiteApplicationRecorder):
         name = self.events_table_name
         return [
             _events_ddl(name, ""),
-            *(statement.format(bytes="BLOB") for statement in tables.DDL),
+            *(statement.format_map(_TYPES) for statement in tables.DDL),
             _refuse(name, "UPDATE", "events are immutable"),
             _refuse(name, "DELETE", "events are immutable"),
             _refuse_replace(
@@ -176,15 +180,13 @@ class Factory(SQLiteFactory):
     def create(self) -> None:
         """Make the tables, in one transaction; where there are some already, check that we know them."""
         with self.refusing():
-            with self.datastore.get_connection(commit=True) as connection:
-                fresh = self._is_empty(connection.cursor())
-            if fresh:
+            if self._is_empty(self.connection.cursor()):
                 self._create_tables()
         self.check_format()
 
     def _create_tables(self) -> None:
         recorders = (Recorder(self.datastore), self.pulse_recorder())
-        with self.datastore.transaction(commit=True) as cursor:
+        with self.connection.transaction(commit=True) as cursor:
             if self._is_empty(cursor):
                 for recorder in recorders:
                     for statement in recorder.create_table_statements:
@@ -208,8 +210,8 @@ class Factory(SQLiteFactory):
 
     def check_format(self) -> None:
         """Refuse what is no store of ours (`corrupt`) or was made by a newer crewlog (`newer-store`)."""
-        with self.refusing(), self.datastore.get_connection(commit=False) as connection:
-            cursor = connection.cursor()
+        with self.refusing():
+            cursor = self.connection.cursor()
             check_format(cast("tables.Executes", cursor), self._path)
             # Reads the schema while nobody waits for it.
             cursor.execute("SELECT 1 FROM stored_events WHERE rowid = 0")
@@ -236,17 +238,21 @@ class Factory(SQLiteFactory):
     def now(self) -> None:
         """A file has no clock: the writer's is the one that counts."""
 
-    @contextmanager
-    def writing(self, recorder: SQLiteApplicationRecorder) -> Generator[tables.Tables]:
+    def writing(self, recorder: SQLiteApplicationRecorder) -> _Writing:
         """A transaction that holds the write lock from its beginning to its commit."""
-        with self.refusing(), self.datastore.transaction(commit=True) as cursor:
-            plain = cursor.sqlite_cursor  # its wrapper takes as long again
+        return _Writing(self, recorder)
 
-            def insert(rows: Sequence[tables.Stored]) -> Sequence[int]:
-                events = cast("Sequence[StoredEvent]", rows)  # it has all that an insert asks for
-                return recorder._insert_events(cursor, events) or ()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    @cached_property
+    def connection(self) -> SQLiteConnection:
+        """The one connection, out of the pool from its first use to the end: each time it would cost a tenth of an append."""
+        return self.datastore.pool.get_connection(is_writer=True)
 
-            yield tables.Tables(cast("tables.Executes", plain), insert, self.now, self.position_column)
+    def close(self) -> None:
+        """Close the connection."""
+        held: SQLiteConnection | None = vars(self).pop("connection", None)
+        if held:
+            self.datastore.pool.put_connection(held)
+        super().close()
 
     @contextmanager
     def refusing(self) -> Generator[None]:
@@ -255,6 +261,37 @@ class Factory(SQLiteFactory):
             yield
         except (sqlite3.Error, PersistenceError) as error:
             raise refusal(error, self._path) from error
+
+
+class _Writing:
+    """A transaction of the recorder's, with its errors as refusals; a class, since generators cost more."""
+
+    def __init__(self, factory: Factory, recorder: SQLiteApplicationRecorder) -> None:
+        self._factory = factory
+        self._recorder = recorder
+
+    def __enter__(self) -> tables.Tables:
+        factory = self._factory
+        with factory.refusing():
+            self._transaction = _Transaction(factory.connection, commit=True)
+            self._cursor = self._transaction.__enter__()
+        plain = self._cursor.sqlite_cursor  # its wrapper takes as long again
+        return tables.Tables(
+            cast("tables.Executes", plain), self._insert, factory.now, factory.position_column
+        )
+
+    def _insert(self, rows: Sequence[tables.Stored]) -> Sequence[int]:
+        events = cast("Sequence[StoredEvent]", rows)  # it has all that an insert asks for
+        return self._recorder._insert_events(self._cursor, events) or ()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            with self._factory.refusing():
+                self._transaction.__exit__(kind, error, trace)  # raises the error again
+        finally:
+            self._cursor.sqlite_cursor.close()
 
 
 @contextmanager

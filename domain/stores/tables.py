@@ -12,15 +12,20 @@ from domain.blobs import Blob
 from domain.event import Event
 from domain.refusals import Refusal
 
+# Without rowids (SQLite) a table and its key are one tree, of which an append writes one page instead of two. Rows of
+# some size are better off with them: a page of keys alone holds more.
 DDL = (
-    "CREATE TABLE chain (replica TEXT PRIMARY KEY, seq BIGINT NOT NULL, id TEXT NOT NULL)",
-    "CREATE TABLE stream_heads (stream TEXT NOT NULL, id TEXT NOT NULL, ts TEXT NOT NULL, PRIMARY KEY (stream, id))",
+    "CREATE TABLE chain (replica TEXT PRIMARY KEY, seq BIGINT NOT NULL, id TEXT NOT NULL){narrow}",
+    (
+        "CREATE TABLE stream_heads (stream TEXT NOT NULL, id TEXT NOT NULL, ts TEXT NOT NULL,"
+        " PRIMARY KEY (stream, id)){narrow}"
+    ),
     (
         "CREATE TABLE stream_state (stream TEXT PRIMARY KEY, version BIGINT NOT NULL, state {bytes},"
         " fold INTEGER NOT NULL, unknown BIGINT NOT NULL)"
     ),
-    "CREATE TABLE event_id (id TEXT PRIMARY KEY, position BIGINT NOT NULL UNIQUE, arrived BIGINT NOT NULL)",
-    "CREATE TABLE keys (actor TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (actor, key))",
+    "CREATE TABLE event_id (id TEXT NOT NULL UNIQUE, position {position} PRIMARY KEY, arrived BIGINT NOT NULL)",
+    "CREATE TABLE keys (actor TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (actor, key)){narrow}",
     "CREATE TABLE members (replica TEXT PRIMARY KEY)",
     "CREATE TABLE moved (place TEXT NOT NULL)",
     "CREATE TABLE blobs (sha256 TEXT PRIMARY KEY, size BIGINT NOT NULL, media_type TEXT NOT NULL, data {bytes} NOT NULL)",
@@ -86,6 +91,27 @@ class State(NamedTuple):
     unknown: int = 0
 
 
+_NONE = State(0, None, 0)
+
+
+class Situation(NamedTuple):
+    """What an append to a stream goes on from; `newest` is when the log's last event arrived, in µs, 0 for none."""
+
+    state: State
+    heads: list[Head]
+    end: Link
+    newest: int
+
+
+# A row a head, one without where the stream has none: one statement is half the price of four.
+_SITUATION = (
+    "SELECT s.version, s.state, s.fold, s.unknown, h.id, h.ts, c.seq, c.id,"
+    " (SELECT arrived FROM event_id WHERE position = (SELECT MAX(position) FROM event_id))"
+    " FROM (SELECT 1 AS one) one_row LEFT JOIN stream_state s ON s.stream = ? LEFT JOIN stream_heads h ON h.stream = ?"
+    " LEFT JOIN chain c ON c.replica = ?"
+)
+
+
 class Tables:
     """Reads and writes of the log's own tables, inside one transaction that holds the write lock."""
 
@@ -119,8 +145,19 @@ class Tables:
         """The folded state of the stream."""
         row = self._one("SELECT version, state, fold, unknown FROM stream_state WHERE stream = ?", stream)
         if row is None:
-            return State(0, None, 0)
+            return _NONE
         return State(row[0], bytes(row[1]) if row[1] is not None else None, row[2], row[3])
+
+    def situation(self, stream: str, replica: str) -> Situation:
+        """What an event of this replica in this stream goes on from; the heads oldest first."""
+        self.cursor.execute(_SITUATION, (stream, stream, replica))
+        rows = self.cursor.fetchall()
+        version, data, fold, unknown, _, _, seq, last, newest = rows[0]
+        state = State(version, bytes(data) if data is not None else None, fold, unknown) if version else _NONE
+        heads = sorted((row[5], row[4]) for row in rows if row[4])
+        return Situation(
+            state, [Head(id_, ts) for ts, id_ in heads], Link(seq or 0, last or ""), int(newest or 0)
+        )
 
     def lines(self, stream: str) -> list[bytes]:
         """The events of the stream, also those of this transaction, in the order in which they came."""
@@ -172,15 +209,10 @@ class Tables:
         row = self._one("SELECT position FROM event_id WHERE id = ?", event_id)
         return int(row[0]) if row else 0
 
-    def ends(self, replica: str) -> tuple[Link, int]:
-        """The end of the replica's chain; when the last event arrived here, in µs since 1970, 0 for an empty log."""
-        row = self._one(
-            "SELECT (SELECT seq FROM chain WHERE replica = ?), (SELECT id FROM chain WHERE replica = ?),"
-            " (SELECT arrived FROM event_id WHERE position = (SELECT MAX(position) FROM event_id))",
-            replica,
-            replica,
-        )
-        return Link(row[0] or 0, row[1] or ""), int(row[2] or 0)
+    def newest(self) -> int:
+        """When the last event arrived here, in µs since 1970; 0 for an empty log."""
+        row = self._one("SELECT arrived FROM event_id WHERE position = (SELECT MAX(position) FROM event_id)")
+        return int(row[0]) if row else 0
 
     def disown(self) -> None:
         """Forget which replicas write here."""

@@ -113,6 +113,7 @@ def test_canonical_bytes_say_the_same_and_are_their_own_canonical_form(value: Js
 
     assert json.loads(written) == value
     assert canonical(json.loads(written)) == written
+    assert written == json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
     assert written.isascii()
     assert min(written) >= 0x20
 
