@@ -105,6 +105,10 @@ class Engine(Protocol):
         """A transaction under the write lock."""
         ...
 
+    def tidy(self) -> None:
+        """What is to be done before the connections are closed, in the queue."""
+        ...
+
     def sound(self) -> bool:
         """True if the writer's connection can be used after a transaction that failed."""
         ...
@@ -243,7 +247,7 @@ class Log:
                 "writer" in self._known
             ):  # else it has no connection, and needs no turn that others may hold for long
                 with self.turn():
-                    self._close("writer")
+                    self._finish_writing()
         finally:
             self._close("writer")
             self._close("reader")
@@ -297,13 +301,18 @@ class Log:
                     yield
                 finally:
                     self._turns -= 1
-                    self._put_down()
+                    if not self.keep_open:
+                        self._finish_writing()
         finally:
-            self._put_down()  # whoever waited in vain has it open still
+            if not self.keep_open:
+                self._close("writer")  # whoever waited in vain has it open still
 
-    def _put_down(self) -> None:
-        if not self.keep_open:
-            self._close("writer")
+    def _finish_writing(self) -> None:
+        """Close the writer's connection, in the queue."""
+        writer: Engine | None = self._engines.get("writer")
+        if writer:
+            writer.tidy()
+        self._close("writer")
 
     def settle(self) -> None:
         """Do what the first write would do first (`before_writing`), although nothing may be written."""

@@ -20,12 +20,10 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 
 from domain.refusals import Refusal
-from domain.stores import queue
+from domain.stores import queue, wal
 
 BUSY_SECONDS = 60.0
 REMOVE_SECONDS = 5.0
-# Whoever opens the file first after a crash or an exit without closing reads this much of the WAL again.
-WAL_PAGES = 256
 
 
 class Unusable(Exception):  # noqa: N818 - an answer, not a fault: go on in memory
@@ -175,8 +173,9 @@ class Files:
         connection = _connect(self.path, "rw")
         try:
             connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {wal.CHECKPOINT_PAGES}")
             yield connection
+            wal.shorten(connection.execute, self.path)
         finally:
             connection.close()
 

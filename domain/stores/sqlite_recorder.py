@@ -23,14 +23,12 @@ from eventsourcing.sqlite import (
 )
 from eventsourcing.utils import Environment, EnvType
 
-from domain.stores import queue, tables
+from domain.stores import queue, tables, wal
 from domain.stores.sqlite import APPLICATION_ID, FORMAT, MOVED, check_format, refusal
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-# Whoever opens the store after a crash reads the whole -wal: 256 pages of 4 KiB take well under a millisecond.
-CHECKPOINT_PAGES = 256
 STATEMENTS = 128
 _TYPES = {"bytes": "BLOB", "position": "INTEGER", "narrow": " WITHOUT ROWID"}
 
@@ -68,7 +66,7 @@ class _Pool(SQLiteConnectionPool):
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
-            connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+            connection.execute(f"PRAGMA wal_autocheckpoint={wal.CHECKPOINT_PAGES}")
         except sqlite3.Error:
             connection.close()
             raise
@@ -246,6 +244,11 @@ class Factory(SQLiteFactory):
     def connection(self) -> SQLiteConnection:
         """The one connection, out of the pool from its first use to the end: each time it would cost a tenth of an append."""
         return self.datastore.pool.get_connection(is_writer=True)
+
+    def tidy(self) -> None:
+        """Keep the -wal short; inside the queue only."""
+        if "connection" in vars(self):
+            wal.shorten(self.connection.cursor().execute, self._path)
 
     def close(self) -> None:
         """Close the connection."""

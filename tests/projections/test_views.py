@@ -24,7 +24,7 @@ from projections.views import Views, open_views
 from tests.projections.histories import ACTORS, STREAMS, Crew, Drop, Pot, some_steps
 from tests.projections.workers import NOBODY, as_nobody, expected, on_a_full_disk, read_without, titles
 from tests.support.processes import alone
-from tests.support.stores import SqliteStore, new_stream
+from tests.support.stores import SqliteStore, add_task, new_stream
 
 
 @pytest.fixture
@@ -80,6 +80,24 @@ def test_a_writer_does_not_wait_for_views_that_somebody_else_catches_up(
     with queue.turn(os.path.join(store.folder, "views.lock")):
         assert views.catch_up(wait=False) == 0
     assert views.catch_up(wait=False) > 0
+
+
+def test_the_wal_of_the_views_does_not_grow_for_ever_where_each_process_is_soon_gone(
+    store: SqliteStore, log: Log
+) -> None:
+    sizes: list[int] = []
+    made = open_views(store.folder, log)
+    made.catch_up()
+    made.close()
+    for number in range(120):
+        add_task(log, body=f"{number} {'x' * 3_000}")
+        views = open_views(store.folder, log)
+        views.catch_up()
+        sizes.append(os.path.getsize(f"{path_of(store)}-wal"))
+        views.close()
+
+    assert max(sizes) < 2 * 1024 * 1024
+    assert sum(sizes[number] < sizes[number - 1] for number in range(1, len(sizes))) >= 2
 
 
 def test_the_names_of_the_tables_are_those_that_the_hash_reads(busy: Log, views: Views) -> None:

@@ -210,6 +210,50 @@ def test_no_statement_of_a_hot_command_scans_a_table(
     assert {line: plan for line, plan in plans.items() if any(map(scans, plan))} == {}
 
 
+WAL_LIMIT = 2 * 1024 * 1024
+
+
+def test_a_wal_does_not_grow_for_ever_where_each_process_writes_once_and_is_gone(store: SqliteStore) -> None:
+    sizes: list[int] = []
+    log = store.open()
+    stream = new_stream(log)
+    log.close()
+
+    for number in range(120):
+        log = store.open()
+        do(log, stream, Note("ada", f"{number} {LARGE[:3_000]}"))
+        log.close()
+        sizes.append(os.path.getsize(f"{store.path}-wal"))
+
+    assert max(sizes) < WAL_LIMIT
+    assert sum(sizes[number] < sizes[number - 1] for number in range(1, len(sizes))) >= 2
+    assert store.rows("PRAGMA integrity_check") == [("ok",)]
+    assert store.rows("SELECT count(*) FROM stored_events") == [(121,)]
+
+
+def test_a_wal_that_somebody_reads_in_stays_and_the_next_writer_empties_it(store: SqliteStore) -> None:
+    log = store.open()
+    stream = new_stream(log)
+    log.close()
+    with store.plain() as reading:
+        reading.execute("BEGIN")
+        reading.execute("SELECT count(*) FROM stored_events").fetchall()
+        for _ in range(60):
+            log = store.open()
+            do(log, stream, Note("ada", LARGE[:3_000]))
+            log.close()
+        grown = os.path.getsize(f"{store.path}-wal")
+        reading.execute("ROLLBACK")
+
+        log = store.open()
+        do(log, stream, Note("ada", "one more"))
+        log.close()
+
+        assert grown > 0
+        assert os.path.getsize(f"{store.path}-wal") == 0
+    assert store.rows("SELECT count(*) FROM stored_events") == [(62,)]
+
+
 # --- stores made before
 
 AS_BEFORE = (
