@@ -13,7 +13,7 @@ from cli.replica import database_place, new_replica, read_replica, remember_plac
 from domain.refusals import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from cli.replica import Replica
     from cli.store import Store
@@ -25,11 +25,12 @@ def secure(store: Store, log: Log) -> None:
     now = read_replica(store.folder)
     if now is None:
         return
-    before = log.chains().get(now.id)
-    forgotten = _take_forgotten(store, log, now)
+    ends = log.chains()
+    forgotten = _take_forgotten(store, log, now, ends)
     if forgotten:
         store.warnings.append(forgotten)
-    why = "it goes on under a new id" if log.chains().get(now.id) != before else _where(store, now)
+    ahead = forgotten and log.chains().get(now.id) != ends.get(now.id)
+    why = "it goes on under a new id" if ahead else _where(store, now)
     if why:
         _go_on(store, log, why)
         return
@@ -61,9 +62,12 @@ def _where(store: Store, now: Replica) -> str:
     return ""
 
 
-def _take_forgotten(store: Store, log: Log, now: Replica) -> str:
-    """Take in what the segments and live.jsonl hold of this clone and the database does not; what was found, or ""."""
-    sealed, ends = _sealed(store, now), log.chains()
+def _take_forgotten(store: Store, log: Log, now: Replica, ends: Mapping[str, tuple[int, str]]) -> str:
+    """Take in what the segments and live.jsonl hold of this clone and the database does not; what was found, or "".
+
+    `ends` are those of the chains in the database.
+    """
+    sealed = _sealed(store, now)
     behind = [replica for replica, last in sealed.items() if last > ends.get(replica, (0, ""))[0]]
     live = _unknown_live(store)
     if not behind and not live:

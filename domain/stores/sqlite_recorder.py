@@ -94,6 +94,10 @@ class Recorder(SQLiteApplicationRecorder):
         return range(first, first + len(rows))
 
     def construct_create_table_statements(self) -> list[str]:
+        """None: the library asks for them each time, `init` once."""
+        return []
+
+    def ddl(self) -> list[str]:
         """Tables and triggers; run once, by `init`."""
         name = self.events_table_name
         return [
@@ -117,6 +121,10 @@ class PulseRecorder(SQLiteApplicationRecorder):
         self.insert_events_statement = f"INSERT INTO {events_table_name} (originator_id, originator_version, topic, state) VALUES (?,?,?,?)"  # noqa: S608
 
     def construct_create_table_statements(self) -> list[str]:
+        """None: the library asks for them each time, `init` once."""
+        return []
+
+    def ddl(self) -> list[str]:
         """The table and the trigger that keeps pulses as they were."""
         name = self.events_table_name
         return [
@@ -149,12 +157,6 @@ def _refuse_replace(name: str, or_where: str = "") -> str:
     )
 
 
-class _Datastore(SQLiteDatastore):
-    def __init__(self, *, db_name: str, lock_timeout: int | None) -> None:
-        super().__init__(db_name, lock_timeout=lock_timeout, originator_id_type="text")
-        self.pool = _Pool(db_name=db_name, lock_timeout=lock_timeout, pool_size=1, max_overflow=0)
-
-
 class Factory(SQLiteFactory):
     """What `domain.log` asks for recorders, the writers' queue and transactions."""
 
@@ -168,8 +170,8 @@ class Factory(SQLiteFactory):
         self._queue = self.env.get("CREWLOG_QUEUE") or ""
         self._wait = float(self.env.get("CREWLOG_WAIT") or queue.WAIT)
         timeout = int(self.env.get(self.SQLITE_LOCK_TIMEOUT) or "60")
-        self.datastore.close()
-        self.datastore = _Datastore(db_name=self.env.get(self.SQLITE_DBNAME) or "", lock_timeout=timeout)
+        name = self.env.get(self.SQLITE_DBNAME) or ""
+        self.datastore.pool = _Pool(db_name=name, lock_timeout=timeout, pool_size=1, max_overflow=0)
 
     def turn(self) -> Any:
         """The writers' queue, as a context manager."""
@@ -187,7 +189,7 @@ class Factory(SQLiteFactory):
         with self.connection.transaction(commit=True) as cursor:
             if self._is_empty(cursor):
                 for recorder in recorders:
-                    for statement in recorder.create_table_statements:
+                    for statement in recorder.ddl():
                         cursor.execute(statement)
 
     def application_recorder(self) -> Recorder:

@@ -141,5 +141,5 @@ def ids(store: SqliteStore) -> set[str]:
     try:
         with closing(store.open()) as log:
             return {found.event.id for found in log.read(0)}
-    except Refusal:
+    except (Refusal, ValueError):  # damaged pages, or damaged lines
         return set()
