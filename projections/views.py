@@ -161,7 +161,8 @@ class Views:
 
     def _is_sound(self) -> bool:
         """True if the file is there, of our version, and was folded from this log."""
-        return self._mark() is not None and self._fits(self.connection)
+        mark = self._mark()
+        return mark is not None and self._fits(mark)
 
     def _write(self) -> int:
         """Under the lock: fold what is new, or make the file anew where it is of no use."""
@@ -197,7 +198,9 @@ class Views:
         connection = connect_memory()
         try:
             self._files.copy_into(connection)
-            sound = folding.version(connection) == self._set.version and self._fits(connection)
+            sound = folding.version(connection) == self._set.version and self._fits(
+                folding.checkpoint(connection)
+            )
         except sqlite3.Error:
             sound = False
         if not sound:
@@ -207,8 +210,7 @@ class Views:
         self.close()
         self._connection, self.remark = connection, why
 
-    def _fits(self, connection: sqlite3.Connection) -> bool:
-        mark = folding.checkpoint(connection)
+    def _fits(self, mark: Checkpoint) -> bool:
         return folding.standing(mark, self._log).fits and folding.begins_alike(mark, self._log)
 
     # --- rebuilding ----------------------------------------------------------------------------------------------
