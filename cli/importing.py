@@ -25,9 +25,11 @@ DAMAGE = frozenset({"bad-line", "bad-blob", "cut-segment", "fork"})
 def answer(call: Call, imported: Imported, **more: Any) -> Answer:
     """The answer of an import; exit 7 where something of it could not be read, or forks a chain."""
     from cli.guarding import part_ways
+    from export.forks import forked, settle
     from export.importing import as_dict
 
-    part_ways(call.store, {found.path for found in imported.findings if found.code == "fork"})
+    part_ways(call.store, forked(imported.findings))
+    imported = imported._replace(findings=tuple(settle(call.store.log, imported.findings)))
     # Also where nothing came: another machine, or a command that was killed, may have taken it in.
     remarks = call.store.after_write()
     remarks += finding_lines(imported.findings, full=call.options.full)

@@ -383,7 +383,6 @@ REPLAYED = _object(
     }
 )
 WRITES_ONE = (
-    "resolve",
     "start",
     "resume",
     "progress",
@@ -726,6 +725,7 @@ ANSWERS: dict[str, Schema] = {
             _object({"blobs": COUNT, "findings": _list(FINDING)}),
         ]
     },
+    "resolve": {"anyOf": [WRITE, _object({"replica": TEXT, "event": ID, "ends": _list(ID)})]},
     "redact": _object({"sha256": ID, "event": ID}),
     "backup": _object({"path": TEXT, "size": COUNT, "events": COUNT}),
     "restore": _object({**_CAME_IN, "store": TEXT, "replica": TEXT, "restored": FLAG}),

@@ -43,6 +43,7 @@ _STUMBLING = (ValueError, TypeError, KeyError)
 
 def _verify(call: Call, apart: Apart, comparison: Comparison | None) -> tuple[Verified, list[Finding]]:
     from export import verify
+    from export.forks import settle
 
     store = call.store
     if comparison:
@@ -66,7 +67,7 @@ def _verify(call: Call, apart: Apart, comparison: Comparison | None) -> tuple[Ve
         except _STUMBLING:
             if not looked.findings:
                 raise
-    return looked, found
+    return looked, settle(store.log, found)
 
 
 def _views(call: Call, comparison: Comparison | None) -> list[Finding]:

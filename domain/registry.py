@@ -484,6 +484,16 @@ LOG_TYPES = (
         ),
     ),
     EventType(
+        "log.fork-settled",
+        "log",
+        "Two stores wrote under one id; what is covered by these ends of the chain's branches was dealt with.",
+        (
+            Field("replica", "name", 64, "whose chain forked", required=True),
+            Field("ends", "events", CONFLICTS_LIMIT, "the last event of each branch", required=True),
+            _REASON._replace(required=True),
+        ),
+    ),
+    EventType(
         "log.pruned",
         "log",
         "Old pulses of one name were deleted: the only delete there is.",

@@ -34,6 +34,7 @@ FINDINGS = {
     "commit-shared": Kind(True, "one commit was handed in for several tasks"),
     "cut-segment": Kind(True, "an imported segment ends too early"),
     "fork": Kind(True, "a clone's chain has two events with one number"),
+    "fork-settled": Kind(False, "a chain that forked, and that somebody settled (`resolve --fork`)"),
     "future": Kind(False, "an event's time is more than ten minutes ahead of this clock"),
     "gap": Kind(True, "events of a clone's chain are missing"),
     "git-locked": Kind(False, "git has a lock on a repository, or was killed there"),

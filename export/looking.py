@@ -18,7 +18,7 @@ from domain import event
 from domain.event import VERSION, stated_id
 from domain.registry import EVENT_TYPES
 from export.findings import Finding
-from export.importing import fork
+from export.importing import FORKED, fork
 from export.live import Place
 from export.mirrors import Held, LiveMirror, SegmentMirror, place_near
 from export.segments import blobs_of
@@ -338,9 +338,8 @@ class _Looking:
         if seq in holes:
             self._found.append(fork(replica, seq, holes[seq].id, early.id))
         elif seq <= last:
-            hint = "A store was copied or restored and went on under its old id; both events are kept."
             message = f"position {position}: {replica} had an event with number {seq} before"
-            self._found.say("fork", message, path=replica, hint=hint, of=early.id)
+            self._found.say("fork", message, path=replica, hint=FORKED, of=early.id)
         else:
             holes[seq] = early
 

@@ -130,6 +130,7 @@ def _adopt(store: Store) -> int:
     """Take in what other clones wrote, if the clone of the code came with their branch; how many events."""
     from cli.git.sharing import Sharing
     from cli.importing import finding_lines
+    from export.forks import settle
     from export.importing import import_from
     from export.sources import open_source
 
@@ -141,7 +142,7 @@ def _adopt(store: Store) -> int:
     except Refusal as refusal:
         store.warnings.append(f"what other clones wrote is not here yet: {refusal.message}; {refusal.hint}")
         return 0
-    store.warnings += finding_lines(imported.findings, full=False)
+    store.warnings += finding_lines(settle(store.log, imported.findings), full=False)
     return imported.events
 
 

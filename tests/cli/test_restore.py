@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.clones import bare, clone, segments
+from tests.cli.clones import segments
 from tests.cli.conftest import Crew, why
 
 needs_proc = pytest.mark.skipif(
@@ -242,102 +242,6 @@ def test_a_file_in_the_place_of_the_folder_to_restore_into_is_named(crew: Crew) 
     refused = crew.refused("--store file/.crewlog restore safe.db")
 
     assert why(refused) == ("unwritable", 6)
-
-
-def test_two_stores_under_one_id_part_ways_when_one_hears_of_the_other(crew: Crew, tmp_path: Path) -> None:
-    crew.do("export")
-    copy = Crew(tmp_path / "copy")
-    copy.folder.mkdir()
-    shutil.copytree(store(crew), store(copy))
-    name = store(copy) / "replica"
-    lines = [line for line in name.read_text().split("\n") if not line.startswith("at ")]
-    name.write_text("\n".join(lines))  # nothing tells that it is a copy
-    for one in (crew, copy):
-        one.spawn("apart")
-        one.do("export")
-
-    came = crew.run("--json", "import", "copy/.crewlog")
-
-    assert (came.code, [finding["code"] for finding in came.json["findings"]]) == (7, ["fork"])
-    assert "another store wrote under its id" in came.err
-    crew.spawn("later")
-    assert replicas(crew)[-1] != replicas(copy)[-1]
-
-
-def unnoticed_copy(crew: Crew, place: Path) -> Crew:
-    """A copy of a clone, store and all, of which nothing tells that it is one: as of a machine's image."""
-    shutil.copytree(crew.folder, place, symlinks=True)
-    name = place / ".crewlog/replica"
-    lines = [line for line in name.read_text().split("\n") if not line.startswith("at ")]
-    name.write_text("\n".join(lines))
-    return Crew(place, crew.environ)
-
-
-def replica(crew: Crew) -> str:
-    return (store(crew) / "replica").read_text().split("\n")[0]
-
-
-@pytest.mark.parametrize("notes", [(1, 1), (1, 3), (3, 1)])
-def test_two_stores_under_one_id_that_meet_at_a_remote_part_ways_and_both_sides_stay(
-    notes: tuple[int, int], tmp_path: Path
-) -> None:
-    remote = bare(tmp_path)
-    ada = clone(remote, "ada")
-    ada.do("spawn one --slug one --as ada")
-    ada.do("sync")
-    twin = unnoticed_copy(ada, tmp_path / "twin")
-    before = replica(ada)
-    assert replica(twin) == before
-    for crew, number in zip((ada, twin), notes, strict=True):
-        for round_ in range(number):
-            crew.do(f"note one '{crew.folder.name} {round_}' --as ada")
-            crew.do("export")
-    ada.do("sync")
-
-    met = twin.run("--json", "sync")
-
-    assert (met.code, [found["code"] for found in met.json["findings"]]) == (7, ["fork"])
-    assert "another store wrote under its id" in met.err
-    assert replica(twin) != before
-    twin.do("note one 'after it' --as ada")
-    assert twin.do("sync")["pushed"]
-    assert ada.run("sync").code == 7  # the first that it hears of the other branch
-    eve = clone(remote, "eve")
-    for crew in (eve, ada, twin):
-        crew.do("sync")
-        assert crew.do("show one")["task"]["notes"] == sum(notes) + 1
-        assert {finding["code"] for finding in crew.run("--json", "verify").json["findings"]} == {"fork"}
-    assert len({crew.run("--json", "verify").json["state"] for crew in (ada, twin, eve)}) == 1
-
-
-def test_a_sync_that_is_stopped_while_two_stores_part_ways_is_finished_by_the_next_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from cli.git.sharing import Sharing
-    from export.segments import Segments
-
-    ada = clone(bare(tmp_path), "ada")
-    ada.do("spawn one --slug one --as ada")
-    ada.do("sync")
-    twin = unnoticed_copy(ada, tmp_path / "twin")
-    for crew in (ada, twin):
-        crew.do(f"note one 'of {crew.folder.name}' --as ada")
-    ada.do("sync")
-    before = replica(ada)
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    for place, step in ((Sharing, "make_way"), (Segments, "_put"), (Sharing, "merge"), (Sharing, "push")):
-        with monkeypatch.context() as patched:
-            patched.setattr(place, step, stop)
-            assert twin.run("sync").code not in (0, 7), step
-
-    assert twin.do("sync")["pushed"]
-    assert replica(twin) != before
-    assert twin.do("note one on --as ada")["state"] == "ASSIGNED"
-    assert twin.do("show one")["task"]["notes"] == 3
-    assert {found["code"] for found in twin.run("--json", "verify").json["findings"]} == {"fork"}
 
 
 def with_a_lost_holder(crew: Crew) -> str:
