@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from domain.task import Approval, Submission, Task
 
 Row = dict[str, Any]
-_PAST_THE_LOG = frozenset({"merge-unnamed", "merge-lost", "unapproved-in-base"})
+_PAST_THE_LOG = frozenset(
+    {"commit-missing", "commit-not-here", "merge-unnamed", "merge-lost", "unapproved-in-base"}
+)
 _HANDED_IN = (InReview, Approved, Merging, Completed)
 
 
@@ -78,8 +80,8 @@ def _merged(call: Call, state: Task) -> Row:
     return {"merge": merge, "gate": gate}
 
 
-def merges_without_event(call: Call) -> list[Finding]:
-    """What is in a base past the log: merges that it does not name, work that nobody approved; and merges gone from there.
+def code_findings(call: Call) -> list[Finding]:
+    """What is in a base past the log: merges that it does not name, work that nobody approved; and commits gone from there.
 
     Where there is no repository none can be looked for.
     """

@@ -31,6 +31,9 @@ FINDINGS = {
     "clock-behind": Kind(False, "this clock is behind the time at which the newest event arrived"),
     "commit-astray": Kind(True, "a commit is neither in its base nor on its branch"),
     "commit-missing": Kind(True, "a commit that the log names is not in the repository"),
+    "commit-not-here": Kind(
+        False, "a commit that another clone made was not pushed there, or not fetched here"
+    ),
     "commit-shared": Kind(True, "one commit was handed in for several tasks"),
     "cut-segment": Kind(True, "an imported segment ends too early"),
     "fork": Kind(True, "a clone's chain has two events with one number"),

@@ -18,12 +18,12 @@ def audit(call: Call) -> None:
 
     With --from a git clone is all that one needs. Merges into a base without an event are found where there is a repository.
     """
-    from cli.auditing import merges_without_event, tasks
+    from cli.auditing import code_findings, tasks
     from cli.verifying import verify_all
     from export.findings import is_damage
 
     looked, found = verify_all(call)
-    found += merges_without_event(call)
+    found += code_findings(call)
     rows = tasks(call)
     replicas = [{"replica": name, "seq": end.seq, "id": end.id} for name, end in looked.ends.items()]
     damaged = any(map(is_damage, found))

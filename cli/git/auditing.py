@@ -23,6 +23,7 @@ class Named(NamedTuple):
     task: str
     base: str
     branch: str
+    replica: str
 
 
 class Names(NamedTuple):
@@ -30,6 +31,7 @@ class Names(NamedTuple):
 
     commits: list[Named]
     bases: dict[str, str]  # base → the earliest commit of it that an event names
+    begins: dict[str, str]  # merge commit → where its base was
     waiting: dict[str, Named]  # task → what was handed in last, while nobody has approved it
     approved: list[tuple[str, str]]  # commits that were approved, and where their work begins
 
@@ -57,6 +59,7 @@ def _events(found: Repository) -> Iterable[Event]:
 def _names(events: Iterable[Event]) -> Names:
     commits: list[Named] = []
     bases: dict[str, str] = {}
+    merges: dict[str, str] = {}
     where: dict[str, tuple[str, str]] = {}  # task → base and branch of what was handed in last
     waiting: dict[str, Named] = {}
     approved: list[tuple[str, str]] = []
@@ -66,9 +69,7 @@ def _names(events: Iterable[Event]) -> Names:
         if event.type == "task.submitted" and payload.get("commit"):
             where[event.subject] = (payload.get("base", ""), payload.get("branch", ""))
             begins[payload["commit"]] = payload.get("base_commit", "")
-            waiting[event.subject] = Named(
-                payload["commit"], "work", event.id, event.subject, *where[event.subject]
-            )
+            waiting[event.subject] = _named(event, payload["commit"], *where[event.subject])
         if event.type == "task.approved" and payload.get("commit"):
             waiting.pop(event.subject, None)
             approved.append((payload["commit"], begins.get(payload["commit"], "")))
@@ -77,14 +78,19 @@ def _names(events: Iterable[Event]) -> Names:
         if event.type in ("task.submitted", "task.approved", "task.merging", "task.merged") and payload.get(
             "commit"
         ):
-            commits.append(Named(payload["commit"], "work", event.id, event.subject, base, branch))
+            commits.append(_named(event, payload["commit"], base, branch))
         if event.type == "task.merged" and payload.get("merge"):
-            commits.append(Named(payload["merge"], "merge", event.id, event.subject, base, branch))
+            commits.append(_named(event, payload["merge"], base, branch, "merge"))
         if event.type == "task.merging":
             bases.setdefault(base, payload["base_commit"])
+            merges[payload["merge"]] = payload["base_commit"]
         if event.type == "task.cleaned":
-            commits.append(Named(payload["commit"], "work", event.id, event.subject, "", payload["branch"]))
-    return Names(commits, bases, waiting, approved)
+            commits.append(_named(event, payload["commit"], "", payload["branch"]))
+    return Names(commits, bases, merges, waiting, approved)
+
+
+def _named(event: Event, commit: str, base: str, branch: str, role: str = "work") -> Named:
+    return Named(commit, role, event.id, event.subject, base, branch, event.replica)
 
 
 def _present(found: Repository, commits: set[str]) -> set[str]:
@@ -99,17 +105,49 @@ def _finding(found: Repository, code: str, message: str, event: str = "", hint: 
 
 
 def _missing(found: Repository, names: Names, here: set[str]) -> list[Finding]:
+    """Commits that are not here: damage, unless another clone made them and may just not have pushed them."""
+    own = found.call.store.log.members() | {*found.call.store.segments.replicas}
+    absent = [named for named in names.commits if named.commit not in here]
+    made_here = {named.commit for named in absent if named.replica in own}
     return [
-        _finding(
-            found,
-            "commit-missing",
-            f"commit {named.commit[:12]} of {named.task} is not in the repository",
-            named.event,
-            "Fetch it from where the work was done.",
-        )
-        for named in _once(names.commits)
-        if named.commit not in here
+        _gone(found, named)
+        if named.commit in made_here or _is_passed(found, named, names)
+        else _not_here(found, named)
+        for named in _once(absent)
     ]
+
+
+def _gone(found: Repository, named: Named) -> Finding:
+    message = f"commit {named.commit[:12]} of {named.task} is not in the repository"
+    return _finding(found, "commit-missing", message, named.event, "Fetch it from where the work was done.")
+
+
+def _not_here(found: Repository, named: Named) -> Finding:
+    message = f"commit {named.commit[:12]} of {named.task} was made in another clone, and has not come here"
+    hint = "`crewlog sync` there pushes the branches of open work, and here fetches them."
+    if named.role == "merge":
+        message = f"merge commit {named.commit[:12]} of {named.task} was made in another clone: {named.base} was not"
+        message += " pushed from there, or not fetched here"
+        hint = f"`git push` of {named.base} there, `git fetch` here."
+    return _finding(found, "commit-not-here", message, named.event, hint)
+
+
+def _is_passed(found: Repository, named: Named, names: Names) -> bool:
+    """True if the base has gone on, without this merge, from where it was merged."""
+    begin = names.begins.get(named.commit, "")
+    if named.role != "merge" or not begin or not found.has(begin):
+        return False
+    return any(tip != begin and found.is_ancestor(begin, tip) for tip in _tips(found, *_base(named.base)))
+
+
+def _base(base: str) -> tuple[str, str]:
+    """Where a base's history may be: in its branch here, or as it was fetched."""
+    return HEADS + base, FETCHED + base
+
+
+def _tips(found: Repository, *refs: str) -> list[str]:
+    listed = found.git.line("for-each-ref", "--format=%(objectname)", *refs)
+    return [tip for tip in listed.split("\n") if tip]
 
 
 def _once(commits: list[Named]) -> list[Named]:
@@ -130,7 +168,7 @@ def _astray(found: Repository, names: Names, here: set[str]) -> list[Finding]:
     rows: list[Finding] = []
     for named in _once(names.commits):
         commit, task = named.commit[:12], named.task
-        if named.commit not in here or (named.base and is_in(named.commit, HEADS + named.base)):
+        if named.commit not in here or (named.base and is_in(named.commit, *_base(named.base))):
             continue
         if named.role == "merge":
             message = f"merge commit {commit} of {task} is not in {named.base}"
@@ -143,8 +181,7 @@ def _astray(found: Repository, names: Names, here: set[str]) -> list[Finding]:
 
 def _history(found: Repository, refs: tuple[str, ...]) -> set[str]:
     """All commits that these refs, or those below them, hold."""
-    listed = found.git.line("for-each-ref", "--format=%(objectname)", *refs)
-    tips = [tip for tip in listed.split("\n") if tip]
+    tips = _tips(found, *refs)
     return set(found.git.line("rev-list", "--end-of-options", *tips).split("\n")) if tips else set()
 
 
