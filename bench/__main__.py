@@ -30,9 +30,7 @@ BENCHMARKS: dict[str, Benchmark] = {
 def main(words: list[str]) -> None:
     """Run the benchmarks of these names, or all of them."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure crewlog.")
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", choices=[*BENCHMARKS, []], help=", ".join(BENCHMARKS)
-    )
+    parser.add_argument("names", nargs="*", metavar="NAME", type=_known, help=", ".join(BENCHMARKS))
     parser.add_argument("--json", default="build/bench.json", help="where the figures go (%(default)s)")
     given = parser.parse_args(words)
     about = machine()
@@ -48,6 +46,13 @@ def main(words: list[str]) -> None:
     print(
         f"\n{given.json} has the same as JSON; `python -m bench.page {given.json}` writes it into docs/performance.md."
     )
+
+
+def _known(name: str) -> str:
+    """The name of a benchmark. `choices` of argparse would have it that no name at all is a wrong one."""
+    if name not in BENCHMARKS:
+        raise argparse.ArgumentTypeError(f"there is no {name!r}; choose from {', '.join(BENCHMARKS)}")
+    return name
 
 
 def write(path: str, about: dict[str, Any], found: dict[str, list[Figure]]) -> None:

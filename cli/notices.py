@@ -46,7 +46,7 @@ def news(store: Store, name: str, shown: Collection[str] = ()) -> list[str]:
         lines = [notice.text for notice in behind(connection, name, told.position, store.session, LOOKED_AT)]
         answers = answers_for(connection, name, told.position, LOOKED_AT)
         lines += [_answered(row) for row in answers if row["id"] not in shown]
-        lines += [_lost(store, *found) for found in lost(connection, name, told.position, LOOKED_AT)]
+        lines += _all_lost(store, lost(connection, name, told.position, LOOKED_AT))
         came = [row for row in delivered_since(connection, name, told.position) if row["acked"] is None]
         unread = unread_count(connection, name) if came else told.unread
         if UNREAD not in shown and _matters(
@@ -82,6 +82,12 @@ def _matters(came: list[dict[str, Any]], unread: int, told: int) -> bool:
 
 def _answered(row: dict[str, Any]) -> str:
     return f"{row['from']} answered {row['message']}: {cut(safe_line(preview(row['text'])), WIDTH)}"
+
+
+def _all_lost(store: Store, found: list[tuple[str, list[str]]]) -> list[str]:
+    """A line for each; of those that cannot be among the newest ones it will only be said how many they are."""
+    unseen = ["" for _ in found[:-LINES]]
+    return unseen + [_lost(store, task, conflicts) for task, conflicts in found[-LINES:]]
 
 
 def _lost(store: Store, task: str, conflicts: list[str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cli.call import Call
+from cli.text import age
 from domain.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -146,13 +147,25 @@ def forced_release(task: str) -> list[str]:
 
 
 def explain_elsewhere(call: Call, task: str, refusal: Refusal) -> None:
-    """Tell in the refusal of a held task how it is taken back where the claim is of another store."""
-    from domain.task import claim_of
-    from projections.liveness import recorded_here
+    """Tell in the refusal of a held task whether its holder, who works in another store, can be taken for lost."""
+    from domain.task import Working
+    from projections.liveness import held_by
 
-    claim = claim_of(call.state_of(task))
-    if claim and claim.holder != call.actor and not recorded_here(call.store.log, claim.id):
-        refusal.hint += f" {elsewhere_line(task)}"
+    state = call.state_of(task)
+    if not isinstance(state, Working) or state.claim.holder == call.actor:
+        return
+    call.store.views.catch_up()
+    judged = _judge(call).judge(held_by(state))
+    if is_elsewhere(call, judged):
+        refusal.hint += f" {elsewhere_line(task) if judged.verdict == 'lost' else _at_work_elsewhere(judged)}"
+
+
+def _at_work_elsewhere(judged: Judged) -> str:
+    holder = judged.held.holder
+    return (
+        f"The claim is of another clone, and nothing says that {holder} is lost: its last sign that came here is"
+        f" {age(judged.silence)} old. `crewlog ask {holder} …` asks it."
+    )
 
 
 def elsewhere_line(task: str) -> str:

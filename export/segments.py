@@ -153,21 +153,20 @@ class Segments:
             self._write_blobs(mend=True)
             return [path for replica in self.replicas for path in self._mend(replica)]
 
-    def set_aside(self, path: str, theirs: bytes) -> str:
+    def set_aside(self, path: str, mine: bytes, theirs: bytes) -> str:
         """Make way for another store's segment of the same name; the path at which this one's goes on.
 
-        Written before it is written over: stopped anywhere, this store's events are in a file.
+        Written before it is written over: stopped anywhere, this store's events are in a file. `mine` as it was committed:
+        where this was stopped before, the file is theirs by now.
         """
         sealed = span(path)
         if sealed is None:
             raise ValueError(path)
         with queue.turn(os.path.join(self._folder, "segments.lock")):
-            mine = self._read(path)
             end = stated_id(mine.rstrip(b"\n").rpartition(b"\n")[2])
             aside = sealed._replace(aside=end[:8]).path
-            if mine != theirs:
-                self._put(aside, mine)
-                self._put(path, theirs, replace=True)
+            self._put(aside, mine)
+            self._put(path, theirs, replace=True)
             return aside
 
     def _mend(self, replica: str) -> Iterator[str]:

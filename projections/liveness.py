@@ -61,10 +61,11 @@ class Judged(NamedTuple):
 def working(connection: sqlite3.Connection, limit: int) -> list[Held]:
     """The claims on WORKING tasks, the most urgent task first."""
     found = [machine.load(row[0]) for row in connection.execute(_WORKING, (limit,))]
-    return [_held(task) for task in found if isinstance(task, Working)]
+    return [held_by(task) for task in found if isinstance(task, Working)]
 
 
-def _held(task: Working) -> Held:
+def held_by(task: Working) -> Held:
+    """The claim on a task that is worked on."""
     claim = task.claim
     return Held(task.card.id, task.card.title, claim.id, claim.holder, claim.process)
 

@@ -66,32 +66,33 @@ _JUDGED = frozenset({"task.approved", "task.rejected"})
 
 
 def timeline(
-    events: Iterable[Event], progress: Callable[[int], None] = lambda _: None, since: int = 0
+    events: Iterable[Event], progress: Callable[[int], None] = lambda _: None, since: int = 0, now: int = 0
 ) -> Timeline:
     """Fold events, in their order. `progress(done)` is called every thousand of them.
 
-    With `since` (µs) only what went on from then on: tasks that were open then or later, messages sent later.
+    With `since` (µs) only what went on from then until `now`: tasks that were open then or later, and what was written later.
     """
     fold = _Fold()
     found = fold.found
-    for event in events:
-        found.events += 1
-        if found.events % 1_000 == 0:
-            progress(found.events)
+    for done, event in enumerate(events, 1):
+        if done % 1_000 == 0:
+            progress(done)
+        if not since or parse_time(event.ts) >= since:
+            found.events += 1
         if event.kind == "task":
             fold.task(event)
         elif event.kind == "mail":
             fold.mail(event, since)
     fold.end()
-    return _from(found, since) if since else found
+    return _from(found, since, max(found.end, now)) if since else found
 
 
-def _from(past: Timeline, begin: int) -> Timeline:
-    """What of it went on at `begin` or later; what began before begins there."""
+def _from(past: Timeline, begin: int, end: int) -> Timeline:
+    """What of it went on between `begin` and `end`; what began before begins there."""
     spans = [
         span._replace(begin=max(span.begin, begin))
         for span in past.spans
-        if (span.end or past.end) >= begin and (span.begin >= begin or span.end or span.state in machine.OPEN)
+        if (span.end or end) >= begin and (span.begin >= begin or span.end or span.state in machine.OPEN)
     ]
     tasks = {span.task for span in spans}
     return replace(
@@ -102,7 +103,7 @@ def _from(past: Timeline, begin: int) -> Timeline:
         spans=spans,
         marks=[mark for mark in past.marks if mark.at >= begin],
         begin=begin if spans else 0,
-        end=past.end if spans else 0,
+        end=end if spans else 0,
     )
 
 

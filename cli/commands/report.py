@@ -54,10 +54,11 @@ def report(
 
     log = call.store.log
     total = log.position()
-    after = moment(since, call.shell.clock()) if since else 0
+    now = call.shell.clock()
+    after = moment(since, now) if since else 0
     with progress(call.shell, "reading") as step:
-        past = timeline(_events(log), lambda done: step(done, total) if step else None, after)
-    made = f"{format_time(call.shell.clock())[:16].replace('T', ' ')} UTC"
+        past = timeline(_events(log), lambda done: step(done, total) if step else None, after, now)
+    made = f"{format_time(now)[:16].replace('T', ' ')} UTC"
     path = os.path.join(call.shell.cwd, file)
     text = page(past, made)
     _write(path, text)

@@ -92,7 +92,8 @@ class Sharing:
 
     def make_way(self, paths: list[str]) -> list[str]:
         """Keep the remote's segments under their names, and this clone's beside them; remarks."""
-        aside = [self.crew.segments.set_aside(path, self._theirs(path)) for path in paths]
+        set_aside = self.crew.segments.set_aside
+        aside = [set_aside(path, self._blob("HEAD", path), self._theirs(path)) for path in paths]
         if aside:
             self.commit()
         return [
@@ -177,7 +178,10 @@ class Sharing:
         return sealed is not None and is_whole(self._theirs(path), sealed)
 
     def _theirs(self, path: str) -> bytes:
-        return self.store.run("cat-file", "blob", f"{FETCHED}:{path}", codes=(0, 128)).out
+        return self._blob(FETCHED, path)
+
+    def _blob(self, commit_id: str, path: str) -> bytes:
+        return self.store.run("cat-file", "blob", f"{commit_id}:{path}", codes=(0, 128)).out
 
     def push(self) -> bool:
         """Push the branch; False where somebody else was quicker."""

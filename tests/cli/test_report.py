@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -156,6 +157,20 @@ def test_since_leaves_older_tasks_out(crew: Crew) -> None:
     crew.spawn()
     assert crew.do("report r.html --since 2090-01-01")["tasks"] == 0
     assert crew.do("report r.html --since 1h")["tasks"] == 1
+
+
+def test_since_keeps_open_work_in_a_quiet_while_and_counts_what_was_written_in_it(crew: Crew) -> None:
+    task = crew.spawn()
+    crew.start(task)
+    crew.do(f"cancel {crew.spawn('no more')} --as zoe")
+    later = Crew(crew.folder, crew.environ, clock=lambda: time.time_ns() // 1_000 + 7_200_000_000)
+
+    quiet = later.do("report quiet.html --since 1h")
+    later.do(f"note {task} on --as ada")
+
+    assert (quiet["tasks"], quiet["events"]) == (1, 0)
+    assert later.do("report busy.html --since 1h")["events"] == 1
+    assert later.do("report all.html")["tasks"] == 2
 
 
 def test_a_page_that_cannot_be_written_is_refused(crew: Crew) -> None:

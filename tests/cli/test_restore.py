@@ -296,3 +296,25 @@ def test_a_claim_of_the_store_that_this_one_is_a_copy_of_is_taken_back_by_force_
     assert released["state"] == "ASSIGNED"
     assert copy.do(f"start {task} --as eve")["state"] == "WORKING"
     assert [row["verdict"] for row in copy.do("reap --as zoe")["kept"]] != ["remote"]  # recorded here
+
+
+@needs_proc
+def test_a_holder_elsewhere_of_whom_nothing_says_that_it_is_lost_is_not_to_be_released_by_force(
+    crew: Crew, tmp_path: Path
+) -> None:
+    task = crew.spawn()
+    session = subprocess.Popen(["sleep", "600"])
+    crew.do(f"start {task} --as ada --pid {session.pid}")
+    copy = Crew(tmp_path / "copy")
+    copy.folder.mkdir()
+    shutil.copytree(store(crew), store(copy))
+
+    at_work = copy.refused(f"start {task} --as eve")
+    session.kill()
+    session.wait()
+    gone = copy.refused(f"start {task} --as eve")
+
+    assert (why(at_work), why(gone)) == (("held", 5), ("held", 5))
+    assert "crewlog ask ada" in at_work["hint"]
+    assert "--force" not in at_work["hint"]
+    assert f"crewlog release {task} --force" in gone["hint"]

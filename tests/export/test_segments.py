@@ -116,9 +116,9 @@ def test_a_segment_makes_way_for_another_stores_of_the_same_name_and_stays_besid
     mine = (place / path).read_bytes()
     own = Segments(str(place), log, ("r-1",))
 
-    aside = [own.set_aside(path, b"theirs\n") for _ in range(2)]  # stopped and run again
+    aside = [own.set_aside(path, mine, b"theirs\n") for _ in range(2)]  # stopped and run again
 
-    assert aside[0] == path.replace(".jsonl", f".{mine[7:15].decode()}.jsonl")
+    assert aside[0] == aside[1] == path.replace(".jsonl", f".{mine[7:15].decode()}.jsonl")
     assert (place / aside[0]).read_bytes() == mine
     assert (place / path).read_bytes() == b"theirs\n"
     assert len(files(place)) == 2
