@@ -18,11 +18,17 @@ SIGNERS_VARIABLE = "CREWLOG_SIGNERS"
 
 
 def signers_file(call: Call) -> str:
-    """The file that says whose key is whose: CREWLOG_SIGNERS, else the store's own."""
+    """The file that says whose key is whose: CREWLOG_SIGNERS, else the store's own. Raises Refusal `not-found`."""
     from export.signing import SIGNERS
 
     given = call.shell.environ.get(SIGNERS_VARIABLE, "")
-    return os.path.join(call.shell.cwd, given) if given else call.store.path(SIGNERS)
+    if not given:
+        return call.store.path(SIGNERS)
+    path = os.path.join(call.shell.cwd, given)
+    if not os.path.isfile(path):
+        hint = "It is to say whose key is whose, a line a key: `zoe ssh-ed25519 AAAA…`."
+        raise Refusal("not-found", f"{SIGNERS_VARIABLE} names {given}, and there is no such file", hint)
+    return path
 
 
 def signature(call: Call, task: Task, key: str | None, policy: str) -> str:
@@ -43,7 +49,7 @@ def signature(call: Call, task: Task, key: str | None, policy: str) -> str:
     signed = sign(path, APPROVAL, text, call.shell.environ)
     why = signer(signed, APPROVAL, text, call.actor, signers_file(call), call.shell.environ)
     if why:
-        hint = f"Add the line `{call.actor} <key-type> <key>` of the public key to {signers_file(call)}, and commit it."
+        hint = f"Add the line `{call.actor} <key-type> <key>` of the public key to {signers_file(call)}; `crewlog sync` brings it to the others."
         raise Refusal("signature", f"the key is not known as {call.actor}'s: {why}", hint)
     return signed
 

@@ -141,14 +141,14 @@ def anyone_or_name(text: str | None) -> str | None:
     return None if text in (None, "anyone") else check_name(text or "")
 
 
-def needed_reason(call: Call, reason: str, command: str) -> str:
-    """The reason; refused where there is none."""
+def needed_reason(
+    call: Call, reason: str, command: str, example: str = 't-3k9f --reason "tests fail"'
+) -> str:
+    """The reason; refused where there is none, with an example of what follows the command."""
     text = text_from(call, reason, "reason")
     if text.strip():
         return text
-    raise Refusal(
-        "usage", f"{command} needs --reason", f'Example: crewlog {command} t-3k9f --reason "tests fail"'
-    )
+    raise Refusal("usage", f"{command} needs --reason", f"Example: crewlog {command} {example}")
 
 
 def values(items: list[Any] | None) -> list[Any]:

@@ -53,9 +53,15 @@ def lines(imported: Imported) -> list[str]:
 
 
 def finding_lines(findings: Sequence[Finding], *, full: bool) -> list[str]:
-    """What was wrong, for people: code, place, sentence. Not `full`: the first of each kind."""
+    """What was wrong, for people: code, place, sentence, what to do. Not `full`: the first of each kind."""
     codes = Counter(found.code for found in findings)
-    return first_of_each(findings, finding_line, codes, full=full, where="`crewlog verify`")
+    shown = first_of_each(findings, finding_line, codes, full=full, where="`crewlog verify`")
+    return [*shown, *hint_lines(findings)]
+
+
+def hint_lines(findings: Sequence[Finding]) -> list[str]:
+    """What to do about them, each thing once."""
+    return [f"  hint: {safe(hint)}" for hint in dict.fromkeys(found.hint for found in findings) if hint]
 
 
 def first_of_each(

@@ -690,7 +690,7 @@ ANSWERS: dict[str, Schema] = {
     "sync": {
         "anyOf": [
             _object({**_CAME_IN, **_SYNCED, "sent": COUNT, "state": TEXT}),
-            _object({**_SYNCED, "sealed": COUNT, "incoming": COUNT}),
+            _object({**_SYNCED, "sealed": COUNT, "outgoing": COUNT, "incoming": COUNT}),
         ]
     },
     "replay": REPLAYED,

@@ -22,12 +22,20 @@ def ref_source(call: Call, ref: str) -> Source:
     refusal = Refusal("not-found", f"{call.shell.cwd} is in no git repository", "Name a folder instead.")
     for folder in repositories:
         try:
-            return Ref(Git(folder, call.shell.environ), ref)
+            return _with_segments(Ref(Git(folder, call.shell.environ), ref), folder, ref)
         except Refusal as refused:
             if refused.code != "not-found":
                 raise
             refusal = refused
     raise refusal
+
+
+def _with_segments(source: Source, folder: str, ref: str) -> Source:
+    """The source; refused where there is nothing in it, which whoever proves something by it must not overlook."""
+    if source.files():
+        return source
+    hint = "In a clone the branch with segments is called origin/crewlog; `crewlog sync` writes it."
+    raise Refusal("not-found", f"{ref} of {folder} holds no segments", hint, ref=ref)
 
 
 def _repositories(call: Call) -> list[str]:

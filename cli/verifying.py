@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from cli.call import Call
 from cli.progress import progress
-from export.findings import Finding
+from export.findings import Finding, is_damage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from cli.store import Store
     from domain.stores.apart import Apart
@@ -123,3 +123,16 @@ def checkpoint_findings(call: Call, path: str, looked: Verified, name: str, sign
     found = compare(call.store.log, kept, whole, looked.ends)
     wrong = signature_finding(kept, whole, name, signers, call.shell.environ)
     return [*found, wrong] if wrong else found
+
+
+def verdict(findings: Sequence[Finding]) -> str:
+    """What the findings come to, in a sentence."""
+    damage = sum(map(is_damage, findings))
+    if damage:
+        return f"not as the log says: {damage:,} finding{'' if damage == 1 else 's'} of damage"
+    remarks = len(findings)
+    return (
+        f"no corruption; {remarks} remark{'' if remarks == 1 else 's'}"
+        if remarks
+        else "all is as the log says"
+    )

@@ -19,7 +19,7 @@ def audit(call: Call) -> None:
     With --from a git clone is all that one needs. Merges into a base without an event are found where there is a repository.
     """
     from cli.auditing import code_findings, tasks
-    from cli.verifying import verify_all
+    from cli.verifying import verdict, verify_all
     from export.findings import is_damage
 
     looked, found = verify_all(call)
@@ -35,7 +35,7 @@ def audit(call: Call) -> None:
         "findings": [finding.as_dict() for finding in found],
     }
     lines = [f"{row['replica']}: whole up to {row['seq']:,}; later cannot be known" for row in replicas]
-    lines += _table(rows)
+    lines += [*_table(rows), verdict(found)]
     remarks = finding_lines(found, full=call.options.full)
     code = Exit.CORRUPT if damaged else Exit.DONE
     call.answer(Answer(data, lines, [row["task"] for row in rows], remarks, code))
@@ -45,9 +45,9 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
     columns = Columns()
     for row in rows:
         commit, merge = ((row[name] or "-")[:12] for name in ("commit", "merge"))
-        approved = (
-            f"{row['approver']} ({row['signature']}, {row['policy']})" if row["approver"] else row["note"]
-        )
+        approved = row["note"]
+        if row["approver"]:
+            approved = f"{row['approver']}, {row['signature']}, policy {row['policy']}"
         cells = (
             row["task"],
             row["state"],

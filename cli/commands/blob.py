@@ -68,5 +68,8 @@ def _verify(call: Call) -> None:
     found = verify_blobs(log, call.store.folder, referred_blobs(log))
     number = len(log.blobs())
     data = {"blobs": number, "findings": [finding.as_dict() for finding in found]}
-    lines = [*finding_lines(found, full=call.options.full), f"{number:,} blobs, {len(found)} findings"]
+    counts = (
+        f"{number:,} blob{'' if number == 1 else 's'}, {len(found)} finding{'' if len(found) == 1 else 's'}"
+    )
+    lines = [*finding_lines(found, full=call.options.full), counts]
     call.answer(Answer(data, lines, [item.id for item in found], exit=Exit.CORRUPT if found else Exit.DONE))

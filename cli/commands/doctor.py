@@ -8,6 +8,7 @@ import typer
 
 from cli.call import Call
 from cli.grammar import command
+from cli.importing import finding_line, hint_lines
 from cli.output import Answer
 from domain.refusals import Exit
 
@@ -41,7 +42,7 @@ def doctor(
     lines = [f"{name}: {value}" for name, value in facts.items()]
     lines += [f"repaired: {code}" for code in repaired]
     for finding in left:
-        lines += [f"{finding.code}: {finding.message}", f"  {finding.hint}"]
+        lines += [finding_line(finding), *hint_lines([finding])]
     lines += [] if left else ["nothing is wrong"]
     code = Exit.CORRUPT if any(map(is_damage, left)) else Exit.DONE
     call.answer(Answer(data, lines, [finding.code for finding in left], exit=code))

@@ -27,7 +27,7 @@ def redact(
     A preview that the event itself holds stays as well, and so does what git's history of the store keeps.
     """
     found = found_blob(call, digest)
-    text = needed_reason(call, reason, "redact")
+    text = needed_reason(call, reason, "redact", f'{found[:12]} --reason "held a password"')
     if call.options.key:
         raise Refusal("usage", "redact takes no --key: doing it twice is harmless", "Leave --key out.")
     log = call.store.log

@@ -36,6 +36,7 @@ def sync(
     The branches of tasks under review go along, and those whose work lost to another clone's. Two clones that push at once
     both succeed.
     """
+    from cli.git.keeping import protect
     from cli.git.sharing import Sharing
 
     sharing = Sharing(call.store, remote)
@@ -44,6 +45,7 @@ def sync(
         call.answer(_would(call, sharing))
         return
     call.store.log.settle()
+    kept = protect(call.store, sharing.store)
     call.store.segments.seal()
     sharing.commit()
     imported, settled, sent = _exchange(call, sharing)
@@ -58,7 +60,7 @@ def sync(
         "state": call.store.log.state_hash(),
     }
     done = answer(call, imported, **more)
-    remarks = [*settled, *(f"not pushed: {text}" for text in refused)]
+    remarks = [*kept, *settled, *(f"not pushed: {text}" for text in refused)]
     lines = [
         *done.lines,
         f"{sent:,} events pushed",
@@ -139,13 +141,14 @@ def _would(call: Call, sharing: Sharing) -> Answer:
         for file in source.files():
             if file.span:
                 incoming += max(0, file.span.last - max(ends.get(file.span.replica, 0), file.span.first - 1))
-    branches = sharing.outgoing_branches()
+    branches, outgoing = sharing.outgoing_branches(), sharing.would_send()
     data = {
         "remote": sharing.remote,
         "pushed": False,
         "sealed": unsealed,
+        "outgoing": outgoing,
         "incoming": incoming,
         "branches": branches,
     }
-    lines = [f"{unsealed:,} events would go, {incoming:,} would come"]
+    lines = [f"{outgoing:,} events would go, {incoming:,} would come"]
     return Answer(data, [*lines, *(f"would push {name}" for name in branches)])

@@ -8,9 +8,9 @@ import typer
 
 from cli.call import Call
 from cli.grammar import command
-from cli.importing import finding_line
+from cli.importing import finding_line, hint_lines
 from cli.output import Answer
-from domain.refusals import Exit
+from domain.refusals import Exit, Refusal
 
 
 @command(
@@ -43,9 +43,12 @@ def verify(
     commit that the log names exists and is in its branch or base, and no merge into a base is without its event.
     """
     from cli.approvals import signers_file
-    from cli.verifying import checkpoint_findings, verify_all
+    from cli.verifying import checkpoint_findings, verdict, verify_all
     from export.findings import is_damage
 
+    if signer and checkpoint is None:
+        hint = f"crewlog verify --checkpoint FILE --signer {signer}"
+        raise Refusal("usage", "--signer is of a checkpoint, and none was named", hint)
     looked, found = verify_all(call)
     if checkpoint is not None:
         found += checkpoint_findings(call, checkpoint, looked, signer, signers_file(call))
@@ -65,14 +68,8 @@ def verify(
         ],
         "findings": [finding.as_dict() for finding in found],
     }
-    lines = [finding_line(finding) for finding in found]
+    lines = [*map(finding_line, found), *hint_lines(found)]
     lines += [f"{looked.events:,} events of {len(looked.ends)} clones, state {state[:12]}"]
-    lines += [] if damaged else [_verdict(len(found))]
+    lines.append(verdict(found))
     ids = [finding.id or finding.code for finding in found]
     call.answer(Answer(data, lines, ids, exit=Exit.CORRUPT if damaged else Exit.DONE))
-
-
-def _verdict(remarks: int) -> str:
-    if not remarks:
-        return "all is as the log says"
-    return f"no corruption; {remarks} remark{'' if remarks == 1 else 's'}"

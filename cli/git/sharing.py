@@ -13,6 +13,7 @@ from functools import cached_property
 
 from cli.files import make_private
 from cli.git.cleansing import SETTINGS, cleansed
+from cli.git.keeping import content, is_own, keep_sealed
 from cli.git.losing import branches
 from cli.git.repository import worktrees_turn
 from cli.git.storing import BRANCH, WHO, commit
@@ -21,7 +22,8 @@ from cli.store import Store
 from domain.refusals import Refusal
 from domain.task import APPROVED, BRANCHES, IN_REVIEW, claim_of, load, submission_of
 from export.git import Git
-from export.segments import LOG, is_whole, span
+from export.segments import LOG, Span, is_whole, span
+from export.sources import Places, Ref
 from projections.tasks import conflicts
 
 FETCHED = "refs/remotes/origin/crewlog"
@@ -82,6 +84,14 @@ class Sharing:
         self.crew.warnings += self.merge()
         return True
 
+    def would_send(self) -> int:
+        """How many events the next sync would bring to the remote, as it was fetched last."""
+        known = self.store.run("rev-parse", "--quiet", "--verify", FETCHED, codes=(0, 1)).code == 0
+        there: set[Span | None] = {file.span for file in Ref(self.store, FETCHED).files()} if known else set()
+        sealed = Places([self.crew.folder]).files() if os.path.isdir(self.crew.path(LOG)) else []
+        here = {file.span for file in sealed} - there
+        return self.crew.segments.unsealed() + sum(item.last - item.first + 1 for item in here if item)
+
     def parted(self) -> list[str]:
         """Whole segments under this clone's ids that the remote has with other events: another store wrote them."""
         if self.store.says("merge-base", "--is-ancestor", FETCHED, "HEAD"):
@@ -93,7 +103,7 @@ class Sharing:
     def make_way(self, paths: list[str]) -> list[str]:
         """Keep the remote's segments under their names, and this clone's beside them; remarks."""
         set_aside = self.crew.segments.set_aside
-        aside = [set_aside(path, self._blob("HEAD", path), self._theirs(path)) for path in paths]
+        aside = [set_aside(path, content(self.store, "HEAD", path), self._theirs(path)) for path in paths]
         if aside:
             self.commit()
         return [
@@ -115,7 +125,11 @@ class Sharing:
             "--allow-unrelated-histories",
         )
         done = self.store.run(*line, "-m", "sync", sound.commit, codes=(0, 1), environ=WHO)
-        remarks = [*sound.remarks, *(self._settle(done.err) if done.code else []), *self._keep_own(before)]
+        remarks = [
+            *sound.remarks,
+            *(self._settle(done.err) if done.code else []),
+            *keep_sealed(self.crew, self.store, before),
+        ]
         for name in SETTINGS:  # git writes files that others may read
             make_private(self.crew.path(name))
         return remarks
@@ -137,17 +151,6 @@ class Sharing:
         spans = (span(path) for path in self.store.run(*line).parts)
         return sum(item.last - item.first + 1 for item in spans if item)
 
-    def _keep_own(self, before: str) -> list[str]:
-        """Nobody else may change what this clone wrote: its segments are written again from its log."""
-        own = [f"{LOG}/{replica}" for replica in self.crew.segments.replicas]
-        line = ("diff", "--name-only", "--no-renames", "--diff-filter=MDT", "-z", before, "HEAD", "--", *own)
-        changed = self.store.run(*line).parts
-        if changed:
-            self.crew.segments.mend()
-            self.crew.segments.seal()
-            self.commit()
-        return [f"{path}: another clone changed it; this clone's own is kept" for path in changed]
-
     def _settle(self, said: str) -> list[str]:
         """Of settings that both sides changed keep the remote's, of segments one's own; all else is nobody's to decide."""
         parts = self.store.run("diff", "--name-only", "--diff-filter=U", "-z").parts
@@ -168,20 +171,14 @@ class Sharing:
 
     def _is_broken_own(self, path: str) -> bool:
         """True for a segment of this clone that the remote has in a form that no clone can have written."""
-        sealed = span(path)
-        if sealed is None or sealed.replica not in self.crew.segments.replicas:
-            return False
-        return not is_whole(self._theirs(path), sealed)
+        return is_own(self.crew, path) and not self._is_whole_there(path)
 
     def _is_whole_there(self, path: str) -> bool:
         sealed = span(path)
         return sealed is not None and is_whole(self._theirs(path), sealed)
 
     def _theirs(self, path: str) -> bytes:
-        return self._blob(FETCHED, path)
-
-    def _blob(self, commit_id: str, path: str) -> bytes:
-        return self.store.run("cat-file", "blob", f"{commit_id}:{path}", codes=(0, 128)).out
+        return content(self.store, FETCHED, path)
 
     def push(self) -> bool:
         """Push the branch; False where somebody else was quicker."""

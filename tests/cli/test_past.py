@@ -13,7 +13,7 @@ import pytest
 
 from tests.cli.clones import bare, clone
 from tests.cli.conftest import Crew, why
-from tests.cli.repositories import git
+from tests.cli.repositories import git, repository
 
 SECOND = 1_000_000
 LOOKS = ("list --json", "list", "log --json -n 1000")
@@ -326,3 +326,14 @@ def test_review_read_and_replay_print_local_times(tmp_path: Path, far_east: None
         assert "2001-09-09 10:46:40" in local, line
         assert "01:46:40" not in local, line
         assert "2001-09-09 01:46:40Z" in utc, line
+
+
+@pytest.mark.parametrize("line", ["audit --from main", "verify --from main", "import --ref main --as zoe"])
+def test_a_branch_without_segments_is_refused_and_not_called_whole(line: str, tmp_path: Path) -> None:
+    crew = Crew(repository(tmp_path / "code"))
+    crew.do("init --as zoe")
+
+    refused = crew.refused(line)
+
+    assert why(refused) == ("not-found", 3)
+    assert "origin/crewlog" in refused["hint"]

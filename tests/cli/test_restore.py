@@ -318,3 +318,19 @@ def test_a_holder_elsewhere_of_whom_nothing_says_that_it_is_lost_is_not_to_be_re
     assert "crewlog ask ada" in at_work["hint"]
     assert "--force" not in at_work["hint"]
     assert f"crewlog release {task} --force" in gone["hint"]
+
+
+def test_a_store_that_lost_its_database_and_has_no_backup_is_whole_again_after_init(crew: Crew) -> None:
+    task = crew.spawn("sealed")
+    crew.do("export")
+    crew.do(f"note {task} 'only in live.jsonl' --as ada")
+    crew.spawn("the same")
+    lose(crew)
+
+    crew.do("init")
+
+    assert crew.do("verify")["findings"] == []
+    assert crew.do(f"show {task}")["task"]["notes"] == 1
+    assert len(crew.do("list")["tasks"]) == 2
+    crew.spawn("later")
+    assert len(set(replicas(crew))) == 2

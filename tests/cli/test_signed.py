@@ -138,3 +138,17 @@ def test_a_signed_checkpoint_that_was_edited_is_found(crew: Crew, keys: Path) ->
     result = crew.run("--json", "verify", "--checkpoint", "kept.json", "--signer", "zoe")
 
     assert [finding["code"] for finding in result.json["findings"]] == ["checkpoint-signature"]
+
+
+def test_a_file_of_signers_that_is_not_there_is_no_reason_to_check_nothing(crew: Crew, keys: Path) -> None:
+    task, _ = crew.submitted()
+    crew.do(f"approve {task} --as zoe --sign {keys}/zoe")
+
+    refused = crew.refused("audit", environ={"CREWLOG_SIGNERS": "nowhere"})
+
+    assert why(refused) == ("not-found", 3)
+    assert "CREWLOG_SIGNERS names nowhere" in refused["message"]
+
+
+def test_who_should_have_signed_is_asked_of_a_checkpoint_only(crew: Crew) -> None:
+    assert why(crew.refused("verify --signer zoe")) == ("usage", 2)

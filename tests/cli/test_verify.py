@@ -420,6 +420,7 @@ def test_a_redacted_blob_leaves_its_hash_and_an_event_and_the_rest_stays_whole(b
 
     refused = busy.refused(f"blob show {digest}")
     assert why(refused) == ("redacted", 3)
+    assert f"crewlog redact {digest[:12]} --reason" in busy.refused(f"redact {digest[:10]} --as zoe")["hint"]
     assert refused["details"]["event"] == event
     assert not list(store(busy).glob(f"blobs/*/{digest}"))
     busy.do("export")
@@ -476,3 +477,15 @@ def test_doctor_names_the_locks_that_a_killed_git_left_behind(tmp_path: Path) ->
     found = crew.do("doctor")["findings"]
 
     assert {(row["code"], row["path"]) for row in found} == {("git-locked", str(lock)) for lock in locks}
+
+
+def test_what_is_damaged_is_said_in_verify_and_doctor_with_its_place_and_what_to_do(busy: Crew) -> None:
+    busy.do("export")
+    [path] = store(busy).glob("log/*/*.jsonl")
+    path.write_bytes(b"X" + path.read_bytes()[1:])
+
+    for command in ("verify", "doctor"):
+        out = busy.run(command).out
+        assert f"segment-changed  {path}:1 (byte 0)" in out
+        assert "`crewlog export --rebuild`" in out
+    assert "not as the log says: 2 findings of damage" in busy.run("audit").out
