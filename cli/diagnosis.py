@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cli.call import Call
+from cli.verifying import STUMBLING
 from export.findings import Finding
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ FILES = frozenset(
         "segment-unreadable",
     }
 )
+# Where these are found, what was made of the log may be all that still says what stood in it.
+ALTERED = frozenset({"bytes-changed", "chain-end", "parent-missing", "row-changed", "stream-broken"})
 GIT_LOCKS = ("index.lock", "HEAD.lock")
 LOCKS = ("queue.lock", "views.lock", "live.lock", "segments.lock")
 
@@ -76,11 +79,21 @@ class Diagnosis:
             self._views,
             self._git,
         )
-        return [finding for look in looks for finding in look()]
+        log = list(self._log())
+        found = log.copy()
+        for look in looks:
+            try:
+                found += look()
+            except STUMBLING:
+                if not log:
+                    raise
+        return found
 
     def repair(self, findings: list[Finding]) -> list[str]:
-        """Make anew what is derived; which findings are settled by it."""
+        """Make anew what is derived; which findings are settled by it. Nothing of a log that was altered."""
         codes = {finding.code for finding in findings}
+        if codes & ALTERED:
+            return []
         done: list[str] = []
         if "state-wrong" in codes:
             self._store.log.refold_all()
@@ -194,6 +207,14 @@ class Diagnosis:
                 "No event needs them; `crewlog blob verify` looks whether they are whole.",
                 id=min(orphans),
             )
+
+    def _log(self) -> Iterator[Finding]:
+        """What is wrong with the log itself."""
+        from export.findings import is_damage
+        from export.forks import settle
+        from export.verify import verify_log
+
+        yield from filter(is_damage, settle(self._store.log, verify_log(self._store.log).findings))
 
     def _states(self) -> Iterator[Finding]:
         from export.verify import verify_states

@@ -19,15 +19,15 @@ def ref_source(call: Call, ref: str) -> Source:
     from export.sources import Ref
 
     repositories = _repositories(call)
-    refusal = Refusal("not-found", f"{call.shell.cwd} is in no git repository", "Name a folder instead.")
+    first: Refusal | None = None
     for folder in repositories:
         try:
             return _with_segments(Ref(Git(folder, call.shell.environ), ref), folder, ref)
         except Refusal as refused:
             if refused.code != "not-found":
                 raise
-            refusal = refused
-    raise refusal
+            first = first or refused
+    raise first or Refusal("not-found", f"{call.shell.cwd} is in no git repository", "Name a folder instead.")
 
 
 def _with_segments(source: Source, folder: str, ref: str) -> Source:

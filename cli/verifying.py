@@ -29,7 +29,7 @@ def verify_all(call: Call) -> tuple[Verified, list[Finding]]:
         if call.options.from_ is None:
             try:
                 comparison = held.enter_context(call.store.views.comparing(apart))
-            except _STUMBLING as error:
+            except STUMBLING as error:
                 stumbled = error
         looked, found = _verify(call, apart, comparison)
     if stumbled and not looked.findings:
@@ -38,7 +38,7 @@ def verify_all(call: Call) -> tuple[Verified, list[Finding]]:
 
 
 # What is raised over an event whose bytes somebody changed, which is among the findings.
-_STUMBLING = (ValueError, TypeError, KeyError)
+STUMBLING = (ValueError, TypeError, KeyError)
 
 
 def _verify(call: Call, apart: Apart, comparison: Comparison | None) -> tuple[Verified, list[Finding]]:
@@ -64,7 +64,7 @@ def _verify(call: Call, apart: Apart, comparison: Comparison | None) -> tuple[Ve
     for part in parts:
         try:
             found += part()
-        except _STUMBLING:
+        except STUMBLING:
             if not looked.findings:
                 raise
     return looked, settle(store.log, found)

@@ -183,7 +183,8 @@ class Segments:
                 return  # the log is older than the file
             data, last = _lines(events), item.last
             found = self._read(item.path)
-            if found != data and not is_whole(found, item) and not self._has_more(found):
+            mends = found != data and not is_whole(found, item) and is_whole(data, item)
+            if mends and not self._has_more(found):
                 self._put(item.path, data, replace=True)
                 yield item.path
 

@@ -23,15 +23,16 @@ def doctor(
 ) -> None:
     """Look at SQLite, file system, permissions, sizes, locks, git and derived files; say what to do about each finding.
 
-    --repair makes anew only what is folded or copied from the log; the log itself is never touched. `verify` reads all
-    of it. Exit 7 where something is damaged.
+    --repair makes anew only what is folded or copied from the log; the log itself is never touched. Where that was altered
+    nothing is: what was made of it may be all that still says what stood there. Exit 7 where something is damaged.
     """
-    from cli.diagnosis import Diagnosis
+    from cli.diagnosis import ALTERED, Diagnosis
     from export.findings import is_damage
 
     found = Diagnosis(call)
     findings = found.findings()
     repaired = found.repair(findings) if repair else []
+    altered = ALTERED & {finding.code for finding in findings} if repair else set[str]()
     left = [finding for finding in findings if finding.code not in repaired]
     facts = found.facts()
     data: dict[str, Any] = {
@@ -45,4 +46,5 @@ def doctor(
         lines += [finding_line(finding), *hint_lines([finding])]
     lines += [] if left else ["nothing is wrong"]
     code = Exit.CORRUPT if any(map(is_damage, left)) else Exit.DONE
-    call.answer(Answer(data, lines, [finding.code for finding in left], exit=code))
+    remarks = ["nothing was repaired: the log itself was altered"] if altered else []
+    call.answer(Answer(data, lines, [finding.code for finding in left], remarks, code))

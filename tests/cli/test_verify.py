@@ -489,3 +489,46 @@ def test_what_is_damaged_is_said_in_verify_and_doctor_with_its_place_and_what_to
         assert f"segment-changed  {path}:1 (byte 0)" in out
         assert "`crewlog export --rebuild`" in out
     assert "not as the log says: 2 findings of damage" in busy.run("audit").out
+
+
+def test_nothing_is_made_anew_of_a_log_that_was_altered(busy: Crew) -> None:
+    busy.do("export")
+    live = store(busy) / "live.jsonl"
+    whole = live.read_bytes()
+    tamper(busy)
+
+    mended = busy.run("--json", "doctor", "--repair")
+    rewritten = busy.refused("export --rebuild")
+
+    assert (mended.code, mended.json["repaired"]) == (7, [])
+    assert {"bytes-changed", "live-changed"} <= {row["code"] for row in mended.json["findings"]}
+    assert "the log itself was altered" in mended.err
+    assert why(rewritten) == ("corrupt", 7)
+    assert live.read_bytes() == whole
+
+
+def test_a_store_whose_log_was_altered_goes_on_from_its_own_files_without_it(busy: Crew) -> None:
+    tamper(busy)
+    assert "bytes-changed" in codes(busy)
+    for path in store(busy).glob("crewlog.db*"):
+        path.rename(busy.folder / path.name)
+
+    busy.do("init")
+
+    assert codes(busy) == []
+    assert "a note" in busy.run("log", "two").out
+
+
+def tamper(crew: Crew) -> None:
+    """Change what stands in the log."""
+    plainly(crew, TAMPERED["a word of an event"][0])
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+def test_doctor_ends_with_findings_whatever_was_done_to_the_log(what: str, busy: Crew) -> None:
+    plainly(busy, *TAMPERED[what][0].split(";"))
+
+    result = busy.run("--json", "doctor", "--repair")
+
+    assert result.code in (0, 7), result
+    assert result.code == 7 or not TAMPERED[what][1] - set(result.json["repaired"])
