@@ -19,6 +19,7 @@ from export.findings import Finding
 from export.signing import CHECKPOINT, signer
 
 if TYPE_CHECKING:
+    from domain.event import Event
     from domain.log import Log
     from export.looking import End
 
@@ -106,9 +107,19 @@ def compare(log: Log, kept: Kept, path: str, ends: Mapping[str, End]) -> list[Fi
             say(
                 "checkpoint-broken", f"event {seq} of {replica}, {event_id[:12]}, is not in the log", event_id
             )
-        elif ends.get(replica, (0, ""))[0] < seq:
+        elif ends.get(replica, (0, ""))[0] < seq and not _is_whole(log, event):
             say("checkpoint-broken", f"the chain of {replica} is not whole up to {seq}", event_id)
     return found
+
+
+def _is_whole(log: Log, last: Event) -> bool:
+    """True if all that came before an event in its chain is here: where a chain forked only one branch was gone through."""
+    found: Event | None = last
+    while found and found.seq > 1:
+        before = log.event(found.prev)
+        follows = before and (before.replica, before.seq) == (last.replica, found.seq - 1)
+        found = before if follows else None
+    return found is not None
 
 
 _HINT = "Something that was there when the checkpoint was made is gone or was rewritten; keep both, and look who could."

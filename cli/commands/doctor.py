@@ -12,6 +12,8 @@ from cli.importing import finding_line, hint_lines
 from cli.output import Answer
 from domain.refusals import Exit
 
+SIZES = frozenset({"database", "views", "live"})
+
 
 @command("doctor", "crewlog doctor\ncrewlog doctor --repair")
 def doctor(
@@ -40,7 +42,7 @@ def doctor(
         "findings": [finding.as_dict() for finding in left],
         "repaired": repaired,
     }
-    lines = [f"{name}: {value}" for name, value in facts.items()]
+    lines = [_fact(name, value) for name, value in facts.items()]
     lines += [f"repaired: {code}" for code in repaired]
     for finding in left:
         lines += [finding_line(finding), *hint_lines([finding])]
@@ -48,3 +50,8 @@ def doctor(
     code = Exit.CORRUPT if any(map(is_damage, left)) else Exit.DONE
     remarks = ["nothing was repaired: the log itself was altered"] if altered else []
     call.answer(Answer(data, lines, [finding.code for finding in left], remarks, code))
+
+
+def _fact(name: str, value: Any) -> str:
+    shown = f"{value:,}" if isinstance(value, int) else value
+    return f"{name}: {shown}{' bytes' if name in SIZES else ''}"

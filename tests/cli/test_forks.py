@@ -188,3 +188,26 @@ def test_what_did_not_fork_cannot_be_settled_and_a_fork_is_not_settled_without_a
     assert why(ada.refused(f"resolve one --fork {before} --note x --as ada")) == ("usage", 2)
     assert why(ada.refused(f"resolve --fork {before} --note x --as ada --key k")) == ("usage", 2)
     assert ada.run("verify").code == 7
+
+
+def test_a_checkpoint_of_either_branch_of_a_settled_fork_is_continued_in_every_clone(
+    tmp_path: Path,
+) -> None:
+    ada = clone(bare(tmp_path), "ada")
+    ada.do("spawn one --slug one --as ada")
+    ada.do("sync")
+    twin = unnoticed_copy(ada, tmp_path / "twin")
+    for crew, number in ((ada, 3), (twin, 1)):
+        for _ in range(number):
+            crew.do(f"note one 'of {crew.folder.name}' --as ada")
+        crew.do("checkpoint -o kept.json")
+    before = replica(ada)
+    for crew in (ada, twin, ada):
+        crew.run("sync")
+    settle(twin, before)
+    twin.do("sync")
+    ada.do("sync")
+
+    for crew in (ada, twin):
+        for kept in (ada, twin):
+            assert crew.do(f"verify --checkpoint {kept.folder}/kept.json")["ok"]

@@ -442,6 +442,12 @@ def test_doctor_finds_nothing_wrong_with_a_sound_store_and_says_what_it_stands_o
     assert answer["facts"]["events"] == 6
 
 
+def test_doctor_gives_sizes_in_bytes(busy: Crew) -> None:
+    size = (store(busy) / "live.jsonl").stat().st_size
+
+    assert f"live: {size:,} bytes" in busy.run("doctor").out.splitlines()
+
+
 def test_doctor_says_who_could_read_along_and_how_to_mend_it(busy: Crew) -> None:
     (store(busy) / "crewlog.db").chmod(0o644)
 
