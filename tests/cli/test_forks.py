@@ -27,6 +27,15 @@ def unnoticed_copy(crew: Crew, place: Path) -> Crew:
     return Crew(place, crew.environ)
 
 
+def twins(tmp_path: Path) -> tuple[Crew, Crew]:
+    """A clone with one task, and an unnoticed copy of it."""
+    ada = clone(bare(tmp_path), "ada")
+    ada.do("spawn one --slug one --as ada")
+    ada.do("sync")
+    twin = unnoticed_copy(ada, tmp_path / "twin")
+    return ada, twin
+
+
 def replica(crew: Crew) -> str:
     return (store(crew) / "replica").read_text().split("\n")[0]
 
@@ -50,11 +59,7 @@ def test_two_stores_under_one_id_part_ways_when_one_hears_of_the_other(crew: Cre
 def test_two_stores_under_one_id_that_meet_at_a_remote_part_ways_and_both_sides_stay(
     notes: tuple[int, int], tmp_path: Path
 ) -> None:
-    remote = bare(tmp_path)
-    ada = clone(remote, "ada")
-    ada.do("spawn one --slug one --as ada")
-    ada.do("sync")
-    twin = unnoticed_copy(ada, tmp_path / "twin")
+    ada, twin = twins(tmp_path)
     before = replica(ada)
     assert replica(twin) == before
     for crew, number in zip((ada, twin), notes, strict=True):
@@ -71,7 +76,7 @@ def test_two_stores_under_one_id_that_meet_at_a_remote_part_ways_and_both_sides_
     twin.do("note one 'after it' --as ada")
     assert twin.do("sync")["pushed"]
     assert ada.run("sync").code == 7  # the first that it hears of the other branch
-    eve = clone(remote, "eve")
+    eve = clone(tmp_path / "origin.git", "eve")
     for crew in (eve, ada, twin):
         crew.do("sync")
         assert crew.do("show one")["task"]["notes"] == sum(notes) + 1
@@ -85,10 +90,7 @@ def test_a_sync_that_is_stopped_while_two_stores_part_ways_is_finished_by_the_ne
     from cli.git.sharing import Sharing
     from export.segments import Segments
 
-    ada = clone(bare(tmp_path), "ada")
-    ada.do("spawn one --slug one --as ada")
-    ada.do("sync")
-    twin = unnoticed_copy(ada, tmp_path / "twin")
+    ada, twin = twins(tmp_path)
     for crew in (ada, twin):
         crew.do(f"note one 'of {crew.folder.name}' --as ada")
     ada.do("sync")
@@ -112,10 +114,7 @@ def test_a_sync_that_is_stopped_while_two_stores_part_ways_is_finished_by_the_ne
 @pytest.fixture
 def forked(tmp_path: Path) -> tuple[Crew, Crew, str]:
     """Two clones that wrote under one id, the second of which found it and goes on under a new one; and that id."""
-    ada = clone(bare(tmp_path), "ada")
-    ada.do("spawn one --slug one --as ada")
-    ada.do("sync")
-    twin = unnoticed_copy(ada, tmp_path / "twin")
+    ada, twin = twins(tmp_path)
     for crew in (ada, twin):
         crew.do(f"note one 'of {crew.folder.name}' --as ada")
     ada.do("note one 'and one more' --as ada")
@@ -193,10 +192,7 @@ def test_what_did_not_fork_cannot_be_settled_and_a_fork_is_not_settled_without_a
 def test_a_checkpoint_of_either_branch_of_a_settled_fork_is_continued_in_every_clone(
     tmp_path: Path,
 ) -> None:
-    ada = clone(bare(tmp_path), "ada")
-    ada.do("spawn one --slug one --as ada")
-    ada.do("sync")
-    twin = unnoticed_copy(ada, tmp_path / "twin")
+    ada, twin = twins(tmp_path)
     for crew, number in ((ada, 3), (twin, 1)):
         for _ in range(number):
             crew.do(f"note one 'of {crew.folder.name}' --as ada")
