@@ -71,7 +71,7 @@ def _looked_apart(
     log: Log, whole: Part, progress: Progress | None, apart: Apart | None
 ) -> tuple[Looked, int]:
     """What is in the log, and the sum of its keys; by several where that pays, and by one where anything is odd."""
-    if apart and whole.until >= WORTHWHILE:
+    if apart and apart.number > 1 and whole.until >= WORTHWHILE:
         keys = apart.begin(kept, log)
         shares = parts(log, whole, apart.number)
         jobs = [apart.begin(look, log, part) for part in shares]
