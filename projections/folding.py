@@ -121,9 +121,14 @@ def fold_all(
     limit: int,
     progress: Progress | None = None,
     chosen: ViewSet = MAIN,
+    *,
+    indexed: bool = True,
 ) -> Checkpoint:
-    """Fold everything up to `until`, in one transaction that writes final rows in bulk."""
-    with transaction(connection), _no_collector(), indexed_at_the_end(connection, chosen):
+    """Fold everything up to `until`, in one transaction that writes final rows in bulk.
+
+    `indexed` False leaves `late` tables without the indexes that only queries need: they are made to be compared.
+    """
+    with transaction(connection), _no_collector(), _indexed_at_the_end(connection, chosen, indexed=indexed):
         mark, handlers = checkpoint(connection), _handlers(connection, log, chosen)
         while mark.position < until.position or mark.pulses < until.pulses:
             events = log.read(mark.position, min(limit, until.position - mark.position))
@@ -204,7 +209,7 @@ def _no_collector() -> Generator[None]:
 
 
 @contextmanager
-def indexed_at_the_end(connection: sqlite3.Connection, chosen: ViewSet) -> Generator[None]:
+def _indexed_at_the_end(connection: sqlite3.Connection, chosen: ViewSet, *, indexed: bool) -> Generator[None]:
     """Sorting all rows once is quicker than putting each into its place, the more so the more there are."""
     names = {table.name for table in tables(chosen) if table.late}
     made = "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
@@ -212,7 +217,7 @@ def indexed_at_the_end(connection: sqlite3.Connection, chosen: ViewSet) -> Gener
     for _, name, _ in indexes:
         connection.execute(f"DROP INDEX {name}")
     yield
-    for _, _, statement in indexes:
+    for _, _, statement in indexes if indexed else ():
         connection.execute(statement)
 
 

@@ -30,12 +30,16 @@ Digests = dict[str, str]
 class Anew:
     """Views folded up to `until` into a temporary file, which `connection` has open."""
 
-    def __init__(self, files: Files, log: Log, chosen: ViewSet, until: Checkpoint, chunk: int) -> None:
+    def __init__(
+        self, files: Files, log: Log, chosen: ViewSet, until: Checkpoint, chunk: int, *, kept: bool = True
+    ) -> None:
+        """`kept`: whether they are to be the live ones; else they are only compared, and need no indexes."""
         self._files = files
         self._log = log
         self._set = chosen
         self._until = until
         self._chunk = chunk
+        self._kept = kept
         self._held = ExitStack()
         self._job: Job[Digests] | None = None
         self._digests: Digests = {}
@@ -48,7 +52,7 @@ class Anew:
             self._open()
             if apart and apart.number > 1 and self._until.position >= WORTHWHILE and self._set is MAIN:
                 self._job = apart.begin(
-                    fold_tasks, self._log, self._files.fresh_path, self._until, self._chunk
+                    fold_tasks, self._log, self._files.fresh_path, self._until, self._chunk, self._kept
                 )
             yield self
 
@@ -73,7 +77,8 @@ class Anew:
         return self._fold(self.connection, self._set, progress)
 
     def _fold(self, connection: sqlite3.Connection, chosen: ViewSet, progress: Progress | None) -> Checkpoint:
-        return folding.fold_all(connection, self._log, self._until, self._chunk, progress, chosen)
+        about = (self._until, self._chunk, progress, chosen)
+        return folding.fold_all(connection, self._log, *about, indexed=self._kept)
 
     def _joined(self, job: Job[Digests], progress: Progress | None) -> Checkpoint | None:
         beside = self._files.beside(OTHERS_FILE)
@@ -95,10 +100,17 @@ class Anew:
         return folding.hash_of({**place, **self._digests}, self._set)
 
 
-def fold_tasks(log: Log, path: str, until: Checkpoint, chunk: int, progress: Progress) -> Digests:
+def fold_tasks(
+    log: Log,
+    path: str,
+    until: Checkpoint,
+    chunk: int,
+    indexed: bool,  # noqa: FBT001 - as `Apart.begin` calls it
+    progress: Progress,
+) -> Digests:
     """In a process of its own: fold the tasks' half into a database that has its tables; the digests of these."""
     with closing(connect_fresh(path)) as connection:
-        folding.fold_all(connection, log, until._replace(pulses=0), chunk, progress, TASKS)
+        folding.fold_all(connection, log, until._replace(pulses=0), chunk, progress, TASKS, indexed=indexed)
         return folding.digests(connection, TASKS)
 
 

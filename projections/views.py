@@ -222,7 +222,7 @@ class Views:
         another process may help.
         """
         try:
-            with self._files.turn(wait=True), self._comparing(apart) as comparison:
+            with self._files.turn(wait=True), self._comparing(apart, kept=True) as comparison:
                 found = comparison.compared(progress)
                 self._replace_live(comparison.connection)
                 return found
@@ -242,17 +242,17 @@ class Views:
         with ExitStack() as held:
             try:
                 held.enter_context(self._files.turn(wait=True))
-                comparison = held.enter_context(self._comparing(apart))
+                comparison = held.enter_context(self._comparing(apart, kept=False))
             except Unusable:
                 comparison = None
             yield comparison
 
     @contextmanager
-    def _comparing(self, apart: Apart | None) -> Generator[Comparison]:
+    def _comparing(self, apart: Apart | None, *, kept: bool) -> Generator[Comparison]:
         started = time.monotonic()
         self._files.sweep()
         live = self._caught_up()
-        with self._beginning_anew(live or folding.everything(self._log), apart) as anew:
+        with self._beginning_anew(live or folding.everything(self._log), apart, kept=kept) as anew:
             yield Comparison(anew, self._hash if live else lambda: "", started)
 
     def _caught_up(self) -> Checkpoint | None:
@@ -271,11 +271,13 @@ class Views:
         return ""
 
     @contextmanager
-    def _beginning_anew(self, until: Checkpoint, apart: Apart | None = None) -> Generator[Anew]:
+    def _beginning_anew(
+        self, until: Checkpoint, apart: Apart | None = None, *, kept: bool = True
+    ) -> Generator[Anew]:
         """Under the lock: begin to fold the log up to a place, beside the live file."""
         from projections.halves import Anew  # hot commands do not fold anew
 
-        with Anew(self._files, self._log, self._set, until, self._chunk).begun(apart) as anew:
+        with Anew(self._files, self._log, self._set, until, self._chunk, kept=kept).begun(apart) as anew:
             yield anew
 
     def _replace_live(self, fresh: sqlite3.Connection) -> None:
