@@ -134,7 +134,7 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; what is used after that opens them anew."""
         ...
 
 
@@ -278,7 +278,7 @@ class Log:
         return writer
 
     def _close(self, role: str) -> None:
-        engine = self._engines.pop(role, None)
+        engine = self._engines.get(role)
         self._known.discard(role)
         if engine:
             engine.close()

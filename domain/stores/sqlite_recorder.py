@@ -245,7 +245,7 @@ class Factory(SQLiteFactory):
     @cached_property
     def connection(self) -> SQLiteConnection:
         """The one connection, out of the pool from its first use to the end: each time it would cost a tenth of an append."""
-        return self.datastore.pool.get_connection(is_writer=True)
+        return self.datastore.pool.get_connection()
 
     def tidy(self) -> None:
         """Keep the -wal short; inside the queue only."""
@@ -253,11 +253,11 @@ class Factory(SQLiteFactory):
             wal.shorten(self.connection.cursor().execute, self._path)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection. The pool stays: the next use opens another one."""
         held: SQLiteConnection | None = vars(self).pop("connection", None)
         if held:
+            held.close()
             self.datastore.pool.put_connection(held)
-        super().close()
 
     @contextmanager
     def refusing(self) -> Generator[None]:
