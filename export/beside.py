@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from domain import event
 from domain.event import id_of, stated_id
-from export.importing import FORKED
+from export.importing import way_out
 from export.keys import Keys, Used
 from export.looking import CHUNK, KEEP, NO_CHAIN, Looked
 
@@ -93,5 +93,5 @@ class Beside:
                     self._found.say("gap", message, path=replica, hint=IMPORT, of=event_id)
                 elif prev != before:  # it names another predecessor than the one that is here
                     message = f"{replica} {first} does not continue {seq}"
-                    self._found.say("fork", message, path=replica, hint=FORKED, of=event_id)
+                    self._found.say("fork", message, path=replica, hint=way_out(replica), of=event_id)
                 seq, before = first, event_id

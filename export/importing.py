@@ -289,16 +289,18 @@ class _Import:
 _RESTORE = "Fetch the file again from the clone that wrote it, and import that."
 
 
-FORKED = (
-    "A store was copied or restored and went on under its old id; both events are kept. Once they write under ids of"
-    " their own: `crewlog resolve --fork REPLICA --note …`."
-)
+def way_out(replica: str) -> str:
+    """What to do about a chain that forked."""
+    return (
+        "A store was copied or restored and went on under its old id; both events are kept. Once both stores write under ids"
+        f" of their own: `crewlog resolve --fork {replica} --note …`."
+    )
 
 
 def fork(replica: str, seq: int, one: str, other: str) -> Finding:
     """The finding that a chain has two events with one number: two stores wrote under one name."""
     message = f"{replica} has two events with number {seq}: {one[:12]} and {other[:12]}"
-    return Finding("fork", replica, message, FORKED, id=max(one, other))
+    return Finding("fork", replica, message, way_out(replica), id=max(one, other))
 
 
 def _redacted(events: Sequence[Event]) -> list[str]:

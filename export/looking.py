@@ -18,7 +18,7 @@ from domain import event
 from domain.event import VERSION, stated_id
 from domain.registry import EVENT_TYPES
 from export.findings import Finding
-from export.importing import FORKED, fork
+from export.importing import fork, way_out
 from export.live import Place
 from export.mirrors import Held, LiveMirror, SegmentMirror, place_near
 from export.segments import blobs_of
@@ -339,7 +339,7 @@ class _Looking:
             self._found.append(fork(replica, seq, holes[seq].id, early.id))
         elif seq <= last:
             message = f"position {position}: {replica} had an event with number {seq} before"
-            self._found.say("fork", message, path=replica, hint=FORKED, of=early.id)
+            self._found.say("fork", message, path=replica, hint=way_out(replica), of=early.id)
         else:
             holes[seq] = early
 

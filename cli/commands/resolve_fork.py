@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def resolve_fork(call: Call, text: str, note: str) -> None:
     """Write down the ends of the branches that are here: what they cover is no damage any more, and stays visible."""
-    log, reason = call.store.log, _reason(call, note)
+    log, actor, reason = call.store.log, call.actor, _reason(call, note)
     with progress(call.shell, "events") as step:
         found = verify_log(log, step).findings
     replica = _named(text, forks.forked(found))
@@ -31,7 +31,7 @@ def resolve_fork(call: Call, text: str, note: str) -> None:
         by = _said(forks.settle(log, found), replica)
         payload = {"replica": replica, "ends": forks.ends(log, replica, found), "reason": reason}
         drafts = [Draft(forks.SETTLED, payload, {})]
-        written = None if by else transaction.append(journal.STREAM, call.actor, lambda _: drafts)
+        written = None if by else transaction.append(journal.STREAM, actor, lambda _: drafts)
     remarks = call.store.after_write() if written else ["it was settled before"]
     event = written.events[0].id if written else by
     data: dict[str, Any] = {"replica": replica, "event": event, "ends": payload["ends"]}

@@ -145,6 +145,11 @@ def _base(base: str) -> tuple[str, str]:
     return HEADS + base, FETCHED + base
 
 
+def _ends(found: Repository, base: str) -> list[str]:
+    """Where a base is: its branch here, or as it was fetched where there is none."""
+    return _tips(found, HEADS + base) or _tips(found, FETCHED + base)
+
+
 def _tips(found: Repository, *refs: str) -> list[str]:
     listed = found.git.line("for-each-ref", "--format=%(objectname)", *refs)
     return [tip for tip in listed.split("\n") if tip]
@@ -208,10 +213,10 @@ def _unnamed(found: Repository, names: Names) -> list[Finding]:
     known = {named.commit for named in names.commits if named.role == "merge"}
     rows: list[Finding] = []
     for base, first in names.bases.items():
-        tip = found.tip(base)
-        if tip is None or not found.has(first):
+        tips = _ends(found, base)
+        if not tips or not found.has(first):
             continue
-        line = ("rev-list", "--first-parent", "--merges", "--end-of-options", tip, f"^{first}")
+        line = ("rev-list", "--first-parent", "--merges", "--end-of-options", *tips, f"^{first}")
         merges = [commit for commit in found.git.line(*line).split("\n") if commit]
         rows += [
             _finding(found, "merge-unnamed", f"{commit[:12]} was merged into {base}, and no event says so")
@@ -234,8 +239,7 @@ def _unapproved(found: Repository, names: Names, here: set[str]) -> list[Finding
         for named in names.waiting.values()
         if named.commit in here
         and named.base
-        and found.tip(named.base)
-        and found.is_ancestor(named.commit, HEADS + named.base)
+        and any(found.is_ancestor(named.commit, tip) for tip in _ends(found, named.base))
         and not _is_part(found, named.commit, names.approved, here)
     ]
 

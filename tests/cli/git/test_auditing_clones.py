@@ -69,6 +69,22 @@ def test_a_commit_that_was_made_here_and_is_gone_is_damage(pair: tuple[Crew, Cre
     assert (code, "commit-missing" in found) == (7, True)
 
 
+def test_a_base_that_is_not_checked_out_is_looked_at_as_it_was_fetched(
+    pair: tuple[Crew, Crew, str], tmp_path: Path
+) -> None:
+    ada, _, _ = pair
+    git(ada.folder, "switch", "-q", "-c", "side", "HEAD~1")
+    commit(ada.folder, "side.txt")
+    git(ada.folder, "push", "-q", "origin", "side")
+    git(ada.folder, "switch", "-q", "main")
+    git(ada.folder, "merge", "-q", "--no-ff", "-m", "behind everybody's back", "side")
+    git(ada.folder, "push", "-q", "origin", "main")
+    auditor = Crew(tmp_path / "auditor", ada.environ)
+    git(tmp_path, "clone", "-q", "-b", "side", str(tmp_path / "origin.git"), "auditor")
+
+    assert codes(auditor, "audit --from origin/crewlog") == (0, ["merge-unnamed"])
+
+
 def test_work_that_never_left_the_clone_of_its_holder_is_not_here(tmp_path: Path) -> None:
     ada = clone(bare(tmp_path), "ada")
     task = ada.spawn("One")
