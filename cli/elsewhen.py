@@ -38,7 +38,8 @@ class Borrowed(Store):
         if self.imported.findings:
             number = len(self.imported.findings)
             self.warnings.append(
-                f"{number} findings while reading {place}; `crewlog verify --from` lists them"
+                f"{number} finding{'' if number == 1 else 's'} while reading {place};"
+                f" `crewlog verify --from {place}` lists them"
             )
 
     def _fill(self, call: Call, place: str) -> Imported:

@@ -194,7 +194,8 @@ COMMON = (
     Declared("store", Store, default=None),
 )
 WRITES = (Declared("key", Key, default=None), Declared("allow_secret", AllowSecret, default=False))
-LOOKS = (Declared("at", At, default=None), Declared("from_", From, default=None))
+PROVES = (Declared("from_", From, default=None),)
+LOOKS = (Declared("at", At, default=None), *PROVES)
 
 SHORT_HELP = 400  # the first sentence, never cut
 
@@ -278,13 +279,14 @@ def define(name: str) -> Definition:
 
 
 def command(
-    name: str, example: str, *, writes: bool = False, looks: bool = False
+    name: str, example: str, *, writes: bool = False, looks: bool = False, proves: bool = False
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a function `(call, arguments…)` the command of this name. Its docstring is the help.
 
     `writes`: it takes what writes take, like --key. `looks`: it can look at the past, or at somebody else's segments.
+    `proves`: only at those, since what is stored now is what can be proved.
     """
-    common = COMMON + (WRITES if writes else ()) + (LOOKS if looks else ())
+    common = COMMON + (WRITES if writes else ()) + (LOOKS if looks else PROVES if proves else ())
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         def run(ctx: typer.Context, **arguments: Any) -> None:

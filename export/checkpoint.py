@@ -78,7 +78,9 @@ def read(path: str) -> Kept:
             "not-found", f"there is no {path}", "`crewlog checkpoint -o FILE` makes one."
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise Refusal("bad-value", f"{path} cannot be read: {error}") from error
+        why = (isinstance(error, OSError) and error.strerror) or "it is no text"
+        hint = "Name the file that `crewlog checkpoint -o FILE` made."
+        raise Refusal("bad-value", f"{path} cannot be read: {why}", hint) from error
     document, begin, armour = text.partition("-----BEGIN SSH SIGNATURE-----")
     try:
         found: Any = orjson.loads(document)

@@ -12,7 +12,7 @@ from cli.text import safe_line
 from domain.refusals import Exit
 
 
-@command("audit", "crewlog audit\ncrewlog audit --from origin/crewlog", looks=True)
+@command("audit", "crewlog audit\ncrewlog audit --from origin/crewlog", proves=True)
 def audit(call: Call) -> None:
     """Say how far each clone's chain is whole, and of every task that was handed in who did, approved and merged what.
 

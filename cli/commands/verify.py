@@ -16,7 +16,7 @@ from domain.refusals import Exit, Refusal
 @command(
     "verify",
     "crewlog verify\ncrewlog verify --git --json\ncrewlog verify --from origin/crewlog --checkpoint monday.json",
-    looks=True,
+    proves=True,
 )
 def verify(
     call: Call,

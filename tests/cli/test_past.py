@@ -337,3 +337,8 @@ def test_a_branch_without_segments_is_refused_and_not_called_whole(line: str, tm
 
     assert why(refused) == ("not-found", 3)
     assert "origin/crewlog" in refused["hint"]
+
+
+@pytest.mark.parametrize("line", ["verify --at 1h", "audit --at 1h"])
+def test_what_is_stored_now_is_what_can_be_proved(line: str, crew: Crew) -> None:
+    assert why(crew.refused(line)) == ("usage", 2)
