@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any, NamedTuple
+from typing import Any
 
 from cli.call import Call, Who
 from domain.event import parse_time
+from domain.named import NamedTuple
 from projections.attention import Item, waiting
 
 MOST = 50  # of each kind

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cli import place
 from cli.binding import Binding, read_binding
@@ -14,6 +14,7 @@ from cli.local import read_local
 from cli.output import Answer, print_answer
 from cli.shell import Shell
 from cli.style import Style, style_for
+from domain.named import NamedTuple
 from domain.names import check_name, is_task_id
 from domain.refusals import Refusal
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cli.beating import Standing, standing
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 from domain.registry import LINE_TEXT_LIMIT
 

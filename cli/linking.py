@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ from cli.completion import complete_task
 from cli.each import several
 from cli.output import Answer
 from cli.writes import answer
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 from domain.task import AFTER, PARENT, RELATES
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cli.files import is_count, read_private, write_private
 from cli.output import UNREAD
 from cli.text import cut, safe_line
 from domain.blobs import preview
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 
 if TYPE_CHECKING:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from cli.shell import Shell
 from cli.style import plain
 from cli.text import cut, safe, width
+from domain.named import NamedTuple
 from domain.refusals import Exit, Refusal
 
 UNREAD = "unread"

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from domain.named import NamedTuple
 from domain.process import LARGEST_PID, Process
 from domain.refusals import Refusal
 

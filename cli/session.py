@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, NamedTuple, TextIO
+from typing import IO, TYPE_CHECKING, TextIO
 
 from cli.beating import is_stopped
 from cli.call import Call, Who
@@ -16,6 +16,7 @@ from cli.child import Child, Sink
 from cli.heart import Claimed, Heart
 from cli.settling import Ended, Ran, give_back, settle
 from cli.signals import OFFSET, Stops
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 
 if TYPE_CHECKING:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 import signal
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from cli.beating import standing
 from cli.call import Call
 from cli.text import age
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 from domain.task import WORKING
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, TextIO
+from typing import TextIO
+
+from domain.named import NamedTuple
 
 
 def _slept() -> float:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import time
 from binascii import crc32
-from typing import NamedTuple
 
 from cli.shell import Shell
 from domain.event import parse_time
+from domain.named import NamedTuple
 
 START, END = "\x1b[", "\x1b[0m"
 BOLD, DIM = "1", "2"

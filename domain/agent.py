@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import orjson
 
 from domain.event import Event, Json
+from domain.named import NamedTuple
 
 FOLD = 3
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import NamedTuple
 
 from domain.event import Json
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 from domain.registry import EVENT_TYPES, PREVIEW, TEXT_INLINE, is_blob
 

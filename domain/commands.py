@@ -4,10 +4,9 @@ Named tuples, because a class costs every start: a frozen dataclass eight times 
 """
 
 # No `from __future__ import annotations` here: of each annotation that is a string a named tuple makes code, at every start.
-from typing import NamedTuple
-
 from domain.draft import Draft
 from domain.event import Event, Json
+from domain.named import NamedTuple
 from domain.task import Task, Text
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, cast
 
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 from domain.registry import BLOB_LIMIT
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from domain.event import Json
+from domain.named import NamedTuple
 
 
 class Draft(NamedTuple):

@@ -10,10 +10,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import orjson
 
+from domain.named import NamedTuple
 from domain.names import is_name, is_stored_address
 from domain.refusals import Refusal
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, Protocol, cast
 
 from domain import task
 from domain.event import VERSION, Event, IllegalEventError
+from domain.named import NamedTuple
 from domain.registry import EVENT_TYPES
 
 APPLIED, CONFLICT, PENDING, UNKNOWN = "applied", "conflict", "pending", "unknown"

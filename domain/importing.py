@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 from domain.blobs import digest_of
 from domain.commands import Import
 from domain.draft import Draft
 from domain.event import LINE_LIMIT, Event, Json
 from domain.imports import UNTOUCHED, origin
+from domain.named import NamedTuple
 from domain.names import LABEL_LIMIT
 from domain.registry import LABELS_LIMIT, LINKS_LIMIT, PREVIEW, TEXT_INLINE
 from domain.task import Task, current

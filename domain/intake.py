@@ -7,11 +7,12 @@ the log's order always extends causality, and whoever folds it never meets an ef
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from domain import event, history
 from domain.event import Event
 from domain.history import APPLIED, CONFLICT, UNKNOWN, Fold
+from domain.named import NamedTuple
 from domain.stores.tables import Head, Link, State, Tables
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 import orjson
 
 from domain.event import Event, Json, format_time
+from domain.named import NamedTuple
 
 FOLD = 2
 STREAM = "log"

@@ -15,13 +15,14 @@ import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from domain import agent, event, history, journal, mail, task
 from domain.blobs import MEDIA_TYPE, Blob, check_in, preview
 from domain.draft import Draft
 from domain.event import PARENT_LIMIT, Event, Json
 from domain.history import UNKNOWN, Fold
+from domain.named import NamedTuple
 from domain.names import TASK_PREFIX, check_name, is_stored_address, task_id
 from domain.refusals import Refusal
 from domain.registry import BLOB_LIMIT, EVENT_TYPES, check_payload

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import orjson
 
 from domain.draft import Draft
 from domain.event import Event, IllegalEventError, Json
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 
 FOLD = 3

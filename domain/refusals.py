@@ -6,7 +6,9 @@ The table below is the contract: `docs/cli.md` lists it, and a code that is not 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any
+
+from domain.named import NamedTuple
 
 
 class Exit(IntEnum):

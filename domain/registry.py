@@ -6,9 +6,10 @@ contract: it never changes, whatever happens to the code.
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import cast
 
 from domain.event import VERSION, Event, Json, is_id, is_time
+from domain.named import NamedTuple
 from domain.names import LABEL_LIMIT, is_name, is_slug, is_task_id
 from domain.refusals import Refusal
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from domain.named import NamedTuple
 
 if TYPE_CHECKING:
     import re

@@ -5,11 +5,12 @@ their streams again.
 """
 
 # No `from __future__ import annotations` here: of each annotation that is a string a named tuple makes code, at every start.
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import orjson
 
 from domain.event import Event, IllegalEventError, Json
+from domain.named import NamedTuple
 from domain.registry import PRIORITY_DEFAULT
 
 FOLD = 5

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from domain.event import format_time, is_id
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 from export.findings import Finding
 from export.signing import CHECKPOINT, signer

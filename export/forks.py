@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from domain import event, journal
 from domain.blobs import preview
 from domain.event import id_of, stated_id
+from domain.named import NamedTuple
 from export.findings import Finding
 
 if TYPE_CHECKING:

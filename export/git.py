@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
 
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 
 # 2.38 brought `merge-tree --write-tree`: a merge without an index and without a checkout.

@@ -9,10 +9,11 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from domain import event
 from domain.event import LINE_LIMIT, Event, is_id
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 from domain.registry import check_shape
 from domain.task import Task

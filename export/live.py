@@ -14,9 +14,10 @@ import os
 import stat
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from domain.event import LINE_LIMIT, id_of, stated_id
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 from domain.stores import queue
 from export.findings import Finding

@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from domain import event
 from domain.event import VERSION, stated_id
+from domain.named import NamedTuple
 from domain.registry import EVENT_TYPES
 from export.findings import Finding
 from export.importing import fork, way_out

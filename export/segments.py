@@ -12,9 +12,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from itertools import islice
-from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
+from typing import IO, TYPE_CHECKING, TypeVar
 
 from domain.event import LINE_LIMIT, check, id_of, is_id, stated_id
+from domain.named import NamedTuple
 from domain.names import is_name
 from domain.refusals import Refusal
 from domain.stores import queue

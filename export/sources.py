@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from domain.event import LINE_LIMIT
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 from export.segments import BLOBS, LOG, Span, blob_path, span
 from export.signing import SIGNERS

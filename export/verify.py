@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import count
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from domain import event, history, task
 from domain.event import id_of, stated_id
 from domain.log import FOLDS
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 from domain.stores.apart import WORTHWHILE, Apart
 from export.beside import IMPORT, Beside

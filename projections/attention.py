@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from domain.blobs import preview
 from domain.event import format_time
+from domain.named import NamedTuple
 from domain.task import (
     AFTER,
     APPROVED,

@@ -11,10 +11,11 @@ import marshal
 import sqlite3
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from domain import agent, task
 from domain.event import stated_id
+from domain.named import NamedTuple
 from projections import agents, mail, notices, sources, tasks
 from projections.handler import Context, Handler, Table, ViewSet
 

@@ -6,11 +6,12 @@ go on to disagree for ever about who listens.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from domain import agent
 from domain.agent import Agent
 from domain.history import Fold, fold
+from domain.named import NamedTuple
 
 if TYPE_CHECKING:
     from domain.event import Event

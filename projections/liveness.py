@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from domain import task as machine
 from domain.agent import Signs, Verdict, reason, verdict
 from domain.decide import CLAIM_PREFIX
 from domain.event import Event, Json, parse_time
+from domain.named import NamedTuple
 from domain.process import Process
 from domain.task import Working
 from projections import agents

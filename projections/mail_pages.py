@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from domain.mail import MESSAGE_PREFIX
+from domain.named import NamedTuple
 from domain.names import TASK_DIGITS
 from domain.refusals import Refusal
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
@@ -12,6 +12,7 @@ from domain import task
 from domain.blobs import preview
 from domain.event import Event
 from domain.history import Fold, fold
+from domain.named import NamedTuple
 from domain.task import TAKING, claim_of
 from projections.handler import Context, Table, View
 

@@ -10,9 +10,10 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from domain.event import Event, format_time, parse
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 from projections.database import Files, connect_memory, is_damage
 from projections.folding import Progress

@@ -12,10 +12,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from domain.blobs import digest_of, preview
 from domain.event import Event
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 from domain.registry import EVENT_TYPES
 from projections.handler import Context, Handler, Table, View, ViewSet

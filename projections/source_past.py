@@ -7,9 +7,9 @@ thing is read: whether somebody was at work. Such records can be wrong about tim
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from domain.event import Event, parse_time
+from domain.named import NamedTuple
 from domain.task import ASSIGNED, WORKING, Task
 
 _FROM_SOURCES = ("task.imported", "task.synced", "task.source-event")

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 from itertools import islice
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from domain.event import format_time, parse_time
+from domain.named import NamedTuple
 from domain.names import TASK_PREFIX, is_task_id
 from domain.refusals import Refusal
 from domain.task import STATES

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 from domain import task as machine
 from domain.event import Event, IllegalEventError, parse_time
+from domain.named import NamedTuple
 from domain.task import Task, claim_of
 from projections.source_past import SourcePast, of_source
 

@@ -11,8 +11,9 @@ import sqlite3
 import time
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 from projections import folding
 from projections.database import Files, Unusable, connect_memory, is_damage

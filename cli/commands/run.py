@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,6 +16,7 @@ from cli.grammar import command
 from cli.output import Answer
 from cli.text import age, safe_line
 from cli.writes import short
+from domain.named import NamedTuple
 from domain.refusals import Exit, Refusal
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from cli.git.repository import HEADS, KEPT, Repository
 from domain.event import Event
+from domain.named import NamedTuple
 from domain.task import BY_EVENT
 from export.findings import Finding
 

@@ -6,12 +6,12 @@ import os
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from cli.call import Call
 from cli.git.merging import remove_gates
 from cli.git.repository import HEADS, KEPT, Repository, Worktree, needed
 from domain.commands import Clean
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 from domain.stores.queue import turn
 from domain.task import BRANCHES, CANCELLED, COMPLETED, FAILED, Task, handed_in

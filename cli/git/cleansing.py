@@ -7,9 +7,9 @@ only, like the address of a server. Such things are left out, and this clone's o
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from cli.git.storing import TRACKED, WHO
+from domain.named import NamedTuple
 from export.git import Git
 from export.segments import BLOBS, LOG
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from cli.call import Call
 from cli.git.repository import Repository, needed, printable
 from cli.git.running import run_command
 from domain.event import Json
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 from domain.registry import PATHS_LIMIT
 from domain.task import Claim, Task, claim_of

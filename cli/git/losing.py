@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from domain.named import NamedTuple
 from domain.task import branch_of
 from export.git import Git
 

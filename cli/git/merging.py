@@ -10,7 +10,7 @@ import os
 import shlex
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cli.call import Call
 from cli.files import make_folder
@@ -19,6 +19,7 @@ from cli.git.repository import HEADS, Repository, needed, pairs
 from cli.git.review import Prediction, base_of, check_unmoved, predict
 from cli.git.running import Came, run_command
 from domain.commands import BeginMerge, FailMerge, Merge
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 from domain.stores.queue import turn
 from domain.task import Approved, Completed, Merging, Submission, Task, current, handed_in

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import NamedTuple
 
 from cli.git.repository import HEADS, Repository, Worktree, printable
 from cli.place import find_git
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 from domain.registry import PATHS_LIMIT
 from export.git import Git

@@ -6,11 +6,11 @@ import os
 from collections.abc import Collection
 from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import NamedTuple
 
 from cli.call import Call
 from cli.place import GitPlace
 from cli.store import Store
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 from domain.registry import is_commit
 from domain.stores.queue import turn

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from cli.call import Call
 from cli.git.repository import Repository, needed, printable, repository
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 from domain.task import Claim, Submission, Task, claim_of, handed_in, submission_of
 

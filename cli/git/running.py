@@ -8,10 +8,11 @@ import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from tempfile import TemporaryFile
-from typing import IO, NamedTuple
+from typing import IO
 
 from cli.call import Call
 from cli.signals import OFFSET
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 
 KEPT = 1024 * 1024  # bytes of output that are kept, the end of it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from cli.attention import attention, sentence, viewer_of
 from cli.call import Call
@@ -10,6 +10,7 @@ from cli.events import event_cells
 from cli.style import Style
 from cli.text import age, safe_line
 from domain.event import parse
+from domain.named import NamedTuple
 from domain.task import ASSIGNED, OPEN, STATES, WORKING
 
 Json = dict[str, Any]

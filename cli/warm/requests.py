@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import NamedTuple
 
 from cli.warm import wire
+from domain.named import NamedTuple
 
 PATIENCE = 10.0  # seconds for a client to say what it wants
 DESCRIPTORS = 4

@@ -7,9 +7,9 @@ user is the server learns from PGPASSWORD, `~/.pgpass` or a service file.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 
 SCHEMA = "crewlog"

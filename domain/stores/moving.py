@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from domain.event import check
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 from domain.stores.tables import Tables
 

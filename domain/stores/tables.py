@@ -6,10 +6,11 @@ The SQL is what SQLite and PostgreSQL share; an engine gives a cursor and transl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from domain.blobs import Blob
 from domain.event import Event
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 
 # Without rowids (SQLite) a table and its key are one tree, of which an append writes one page instead of two. Rows of

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from domain.event import Json
+from domain.named import NamedTuple
 from domain.task import ASSIGNED, CANCELLED
 from export.foreign import issue as shared
 from export.foreign.issue import Dependency, Ending, Entry, Issue, Remark

@@ -7,8 +7,9 @@ import stat
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
+from domain.named import NamedTuple
 from domain.refusals import Refusal
 from export.foreign import beads, tissue
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from domain.commands import Import
 from domain.draft import Draft
@@ -17,6 +16,7 @@ from domain.event import Event
 from domain.importing import take_in
 from domain.imports import comes_from
 from domain.log import CHUNK, Log, Seen
+from domain.named import NamedTuple
 from domain.refusals import Exit, Refusal
 from domain.task import Task
 from export.findings import Finding

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from domain.event import Json
+from domain.named import NamedTuple
 from domain.names import LABEL_LIMIT, is_slug, is_task_id
 from domain.registry import (
     LINE_TEXT_LIMIT,

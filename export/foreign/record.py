@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from hashlib import sha256
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import orjson
 
 from domain.event import DEPTH_LIMIT, INT_LIMIT, Json
+from domain.named import NamedTuple
 
 # The record lies inside the event's payload, below a field of it.
 _DEPTH = DEPTH_LIMIT - 4

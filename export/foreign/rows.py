@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from domain.named import NamedTuple
 from export.foreign.record import Record
 
 
