@@ -7,14 +7,13 @@ have, is what Typer builds of the same function; a test compares the two for eve
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from inspect import cleandoc
+from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from typer._click import types
 from typer._click.globals import get_current_context
 from typer._types import TyperChoice
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
-from typer.models import ArgumentInfo
 
 from domain.named import NamedTuple
 
@@ -42,6 +41,7 @@ class Definition(NamedTuple):
 # A flag gets no type: then it becomes one that takes no value.
 _TYPES: dict[Any, Any] = {str: types.STRING, bool: None, list[str]: types.STRING}
 _NUMBERS: dict[Any, Any] = {int: (types.INT, types.IntRange), float: (types.FLOAT, types.FloatRange)}
+HELP = "Show this message and exit."
 SETTINGS = {"max_content_width": 110}
 
 
@@ -69,12 +69,27 @@ def build(cls: type[TyperCommand | TyperGroup], definition: Definition, **more: 
         name=definition.name,
         callback=callback,
         params=[_built(parameter) for parameter in definition.parameters],
-        help=cleandoc(definition.help),
+        help=_dedented(definition.help),
         epilog=definition.epilog,
         context_settings=SETTINGS,
         rich_markup_mode=None,
         **more,
     )
+
+
+@cache
+def help_option(show: Callable[..., None]) -> TyperOption:
+    """The option `--help` of every command, as Typer makes it."""
+    option = TyperOption(
+        param_decls=["--help"], is_flag=True, expose_value=False, is_eager=True, callback=show
+    )
+    option.help = HELP
+    return option
+
+
+def _dedented(docstring: str) -> str:
+    """What `inspect.cleandoc` makes of the docstring of a module's function. Loading `inspect` costs half a start."""
+    return docstring.strip().replace("\n    ", "\n")
 
 
 def _kind(parameter: Declared) -> Any:
@@ -93,14 +108,15 @@ def _built(parameter: Declared) -> TyperArgument | TyperOption:
         "default": None if parameter.default is REQUIRED else parameter.default,
         "metavar": info.metavar,
         "autocompletion": _completing(info.autocompletion),
-        "help": info.help,
         "hidden": info.hidden,
         "show_default": info.show_default,
         "show_envvar": info.show_envvar,
     }
-    if isinstance(info, ArgumentInfo):
-        return TyperArgument(param_decls=[parameter.name], nargs=-1 if several else None, **shared)
-    return TyperOption(
+    if type(info).__name__ == "ArgumentInfo":
+        return TyperArgument(
+            param_decls=[parameter.name], nargs=-1 if several else None, help=info.help, **shared
+        )
+    option = TyperOption(
         # In Annotated the first word of `typer.Option("--state", "-s")` stands where a default would.
         param_decls=[parameter.name, info.default, *(info.param_decls or ())],
         is_flag=True if kind is bool else None,
@@ -109,6 +125,8 @@ def _built(parameter: Declared) -> TyperArgument | TyperOption:
         callback=_called(info.callback),
         **shared,
     )
+    option.help = info.help  # given to the constructor it would load `inspect`
+    return option
 
 
 def _type(kind: Any, info: Any) -> Any:

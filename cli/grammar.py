@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from cli.building import Declared, Definition, build, declared
+from cli.building import Declared, Definition, build, declared, help_option
 from domain.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -219,11 +219,9 @@ class _HelpToShell:
         return parsed
 
     def get_help_option(self, ctx: Any) -> Any:
-        base: Any = super()
-        option: Any = base.get_help_option(ctx)
-        if option is not None:
-            option.callback = _show_help
-        return option
+        """The same for every command."""
+        del ctx
+        return help_option(_show_help)
 
 
 def _show_help(ctx: Any, _param: Any, value: bool) -> None:

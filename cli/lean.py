@@ -1,8 +1,10 @@
 """A start that loads only what a command line needs: Typer piece by piece, some other modules when they are first used.
 
 Typer's `__init__` imports all of it, two thirds of which no command touches (progress bars, completion scripts, the
-shells' names, pretty tracebacks). Whatever is imported through this module behaves as ever, only later. `cli.launcher`
-calls `prepare` before anything else is loaded; who imports `cli.app` without it gets the same, slower.
+shells' names, pretty tracebacks). What is left takes a name each of `inspect`, `gettext`, `difflib`, which together cost
+as much as the bare interpreter; `cli.standins` has those. Whatever is imported through this module behaves as ever, only
+later. `cli.launcher` calls `prepare` before anything else is loaded; who imports `cli.app` without it gets the same,
+slower.
 """
 
 from __future__ import annotations
@@ -14,25 +16,33 @@ from importlib.util import find_spec, module_from_spec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
 
-# Imported by what every start loads, used by hardly any.
-LATER = ("ast", "hashlib", "linecache", "orjson", "tokenize")
-
-# Which part of Typer has the names that commands use. Asked for any other name, Typer loads as a whole.
-PARTS = {
-    "Argument": "typer.params",
-    "BadParameter": "typer._click.exceptions",
-    "Context": "typer.models",
-    "Exit": "typer.exceptions",
-    "Option": "typer.params",
+# Imported by what every start loads, used by hardly any. Beside a module stands what is asked for nevertheless, and
+# where that can be had without loading the module.
+LATER: dict[str, dict[str, str]] = {
+    "ast": {},
+    "difflib": {"get_close_matches": "cli.standins"},
+    "gettext": {"gettext": "cli.standins"},
+    "hashlib": {},
+    "inspect": {},
+    "linecache": {},
+    "orjson": {},
+    "platform": {"system": "cli.standins"},
+    "tokenize": {},
+    "typer": {
+        "Argument": "cli.standins",
+        "BadParameter": "typer._click.exceptions",
+        "Context": "typer._click.core",
+        "Exit": "typer.exceptions",
+        "Option": "cli.standins",
+    },
+    "typer.utils": {"parse_boolean_env_var": "cli.standins"},
 }
 
-# Where the one name of a dear module is that is asked for when others load.
-PLATFORM = {"system": "cli.standins"}
-
 # The same of the domain model that eventsourcing comes with: crewlog has its own, and takes the recorders only.
-MODEL = dict.fromkeys(
+MODEL: dict[str, str] = dict.fromkeys(
     ("DomainEventProtocol", "EventSourcingError", "HasOriginatorIDVersion", "TAggregateID"), "cli.standins"
 )
 
@@ -40,15 +50,15 @@ MODEL = dict.fromkeys(
 COLLECTED = 50_000
 
 _loading = RLock()
+# How those are loaded that are still to be.
+_waiting: dict[str, Callable[[], None]] = {}
 
 
 def prepare() -> None:
     """From now on these modules load late, and the collector waits. Modules that are loaded already stay as they are."""
     gc.set_threshold(COLLECTED)
-    for name in LATER:
-        defer(name, {})
-    defer("typer", PARTS)
-    defer("platform", PLATFORM)
+    for name, parts in LATER.items():
+        defer(name, parts)
 
 
 def prepare_to_write() -> None:
@@ -64,15 +74,11 @@ def defer(name: str, parts: dict[str, str]) -> None:
     if spec is None or spec.loader is None:
         return
     loader, module = spec.loader, module_from_spec(spec)
-    begun: list[str] = []
 
-    def load() -> None:
-        with _loading:  # other threads wait until the names are there; the one that loads must not load again
-            if not begun:
-                begun.append(name)
-                loader.exec_module(module)
-                if module.__dict__.get("__getattr__") is find:
-                    del module.__dict__["__getattr__"]
+    def loading() -> None:
+        loader.exec_module(module)
+        if module.__dict__.get("__getattr__") is find:
+            del module.__dict__["__getattr__"]
 
     def find(attribute: str) -> object:
         # Private names are submodules here, or asked for by the import system, which goes on to look for them.
@@ -81,13 +87,30 @@ def defer(name: str, parts: dict[str, str]) -> None:
             if found is not None:
                 setattr(module, attribute, found)
                 return found
-            load()
+            load(name)
         if attribute not in module.__dict__:
             raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
         return module.__dict__[attribute]
 
     module.__dict__["__getattr__"] = find
+    _waiting[name] = loading
     sys.modules[name] = module
+    package, _, part = name.rpartition(".")
+    if package:
+        setattr(sys.modules[package], part, module)  # as the import of a submodule does
+
+
+def load(name: str) -> None:
+    """Load the module if it is one that waits for it."""
+    with _loading:  # other threads wait until the names are there; the one that loads must not load again
+        loading = _waiting.pop(name, None)
+        if loading:
+            loading()
+
+
+def waiting() -> frozenset[str]:
+    """The modules that are not loaded so far."""
+    return frozenset(_waiting)
 
 
 def _in_part(part: str, attribute: str) -> object:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from inspect import Parameter, Signature
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from typer.core import TyperCommand
 from typer.main import get_command_from_info
 from typer.models import CommandInfo, Context
 
 from cli import building, grammar
 from cli.building import Declared, Definition
+from tests.packaging.shell import inherited
+
+PROJECT = Path(__file__).resolve().parents[2]
 
 # Functions that wrap the same callback, each time anew; what they do is tested where they are used.
 WRAPPED = {"callback", "_custom_shell_complete", "params"}
@@ -61,6 +68,51 @@ def test_a_command_is_the_one_that_typer_builds(name: str) -> None:
     assert told(ours) == told(typers)
     assert [told(parameter) for parameter in ours.params] == [told(parameter) for parameter in typers.params]
     assert len(ours.params) >= len(grammar.COMMON)
+
+
+@pytest.mark.parametrize("name", ["list", "spawn"])
+def test_the_help_option_is_the_one_that_typer_builds(name: str) -> None:
+    built = building.build(grammar.Command, grammar.define(name))
+
+    with built.make_context(name, [], resilient_parsing=True) as context:
+        ours = built.get_help_option(context)
+        typers = TyperCommand.get_help_option(built, context)
+
+    assert told(ours) == told(typers)
+
+
+# What a lean start builds of every command; loading the original first would put its names in place of the substitutes.
+BUILT = """
+import sys
+if sys.argv[1:]:
+    from cli import lean
+    lean.prepare()
+from cli import building, grammar
+every = [building.build(grammar.Command, grammar.define(name)) for name in grammar.MODULES]
+loaded = {"typer.params", "typer.models"} & {*sys.modules}
+from tests.cli.test_building import told
+print(not loaded)
+for command in every:
+    print([sorted(told(each).items()) for each in (command, *command.params)])
+"""
+
+
+def test_a_lean_start_builds_the_same_commands() -> None:
+    lean, whole = (
+        subprocess.run(
+            [sys.executable, "-c", BUILT, *words],
+            cwd=PROJECT,
+            env=inherited(),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()
+        for words in (["lean"], [])
+    )
+
+    assert (lean[0], whole[0]) == ("True", "False")
+    assert lean[1:] == whole[1:]
+    assert len(lean) == 1 + len(grammar.MODULES)
 
 
 def test_what_a_repeated_option_gathers_is_a_list_or_none() -> None:
