@@ -1,7 +1,7 @@
 """Searching the log: what words mean, the best hits, and the excerpts that show them.
 
-Up to RANKED hits the best come first (bm25). Beyond, nobody looks through them, and ranking would read them all: then
-the newest come first.
+Up to RANKED hits the best come first (bm25). Beyond, the newest do: ranking reads how long the text of every hit is, three
+times what finding it costs, to order what nobody looks through.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from projections.views import CHUNK, Views
 if TYPE_CHECKING:
     from domain.log import Log
 
-RANKED = 10_000
+RANKED = 3_000
+COUNTED = 10_000
 EXCERPT = 16  # words
 # Where a matching word begins and ends. No text that was indexed keeps them.
 BEGIN, END = "\x02", "\x03"
@@ -50,7 +51,7 @@ class Hit(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The first hits and how many there are: RANKED + 1 stands for more. `ranked`: best first, else newest first."""
+    """The first hits and how many there are: COUNTED + 1 stands for more. `ranked`: best first, else newest first."""
 
     hits: list[Hit]
     total: int
@@ -94,19 +95,22 @@ def _positions(
     of all tasks, occurs everywhere.
     """
     hits, params = _filtered(text, wanted)
-    count = f"SELECT count(*) FROM (SELECT 1 FROM {_HITS} LIMIT ?)"  # noqa: S608 - text from here
-    [number] = _rows(connection, count, (text, RANKED + 1))
-    ranked = number <= RANKED and not wanted.newest
-    best = f"SELECT rowid FROM {_HITS} ORDER BY rank, rowid DESC"  # noqa: S608 - the same
-    if ranked and (hits, params) == (_HITS, (text,)):
-        return number, True, _rows(connection, f"{best} LIMIT ?", (text, limit))
-    passed = _rows(connection, f"SELECT rowid FROM {hits} LIMIT ?", (*params, RANKED + 1))  # noqa: S608 - the same
-    if not ranked:
-        newest = f"SELECT rowid FROM {hits} ORDER BY rowid DESC LIMIT ?"  # noqa: S608 - the same
-        return len(passed), False, _rows(connection, newest, (*params, limit))
+    newest = f"SELECT rowid FROM {hits} ORDER BY rowid DESC LIMIT ?"  # noqa: S608 - text from here
+    passed = _rows(connection, newest, (*params, max(limit, COUNTED + 1)))
+    total, filtered = min(len(passed), COUNTED + 1), (hits, params) != (_HITS, (text,))
+    few = f"SELECT rowid FROM {_HITS} LIMIT ?"  # noqa: S608 - the same
+    by_text = len(_rows(connection, few, (text, RANKED + 1))) if filtered and not wanted.newest else total
+    if by_text > RANKED or wanted.newest:
+        return total, False, passed[:limit]
+    return total, True, _best(connection, text, passed, limit) if total > 1 else passed
+
+
+def _best(connection: sqlite3.Connection, text: str, passed: Sequence[int], limit: int) -> list[int]:
+    """The best of what passed the filters."""
+    best = f"SELECT rowid FROM {_HITS} AND rowid BETWEEN ? AND ? ORDER BY rank, rowid DESC"  # noqa: S608 - text from here
     allowed = {*passed}
-    found = (row[0] for row in connection.execute(best, (text,)) if row[0] in allowed)
-    return len(passed), True, [*islice(found, limit)]
+    found = (row[0] for row in connection.execute(best, (text, passed[-1], passed[0])) if row[0] in allowed)
+    return [*islice(found, limit)]
 
 
 _HITS = "words WHERE words MATCH ?"

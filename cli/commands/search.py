@@ -65,7 +65,7 @@ def search(
     limit: LimitOption = 20,
     utc: UtcOption = False,
 ) -> None:
-    """Find words in titles, bodies, notes, messages, evidence and reasons, also in large ones. Best hits first.
+    """Find words in titles, bodies, notes, messages, evidence and reasons, also in large ones. Best hits first; of over 3,000 the newest.
 
     Words are taken as typed: foo-bar finds these two side by side, and quotes need no care. English endings do not
     matter, nor do accents. What an import took over counts as of who wrote it there and when. The first search of a store reads all of it; later ones only what is new.
@@ -100,7 +100,7 @@ def _checked_type(text: str) -> str:
 
 def _answer(call: Call, wanted: Wanted, found: Found | None, *, utc: bool) -> Answer:
     from cli.hits import about, hit_lines
-    from projections.search import RANKED
+    from projections.search import COUNTED, RANKED
     from projections.tasks import names
 
     if found is None:
@@ -111,11 +111,11 @@ def _answer(call: Call, wanted: Wanted, found: Found | None, *, utc: bool) -> An
     more = found.total - len(found.hits)
     remarks: list[str] = [] if found.hits else ["nothing found"]
     if more and not (call.options.json or call.options.quiet):
-        over = found.total > RANKED
+        over = found.total > COUNTED
         remarks.append(
             f"{'over ' if over else ''}{more:,} more: --limit {min(found.total, MOST_LIMIT)}, or one more word"
         )
-        if over and not wanted.newest:
+        if not found.ranked and not wanted.newest:
             remarks.append(f"so many that the newest stand first; up to {RANKED:,} the best do")
     hits = [_record(hit, *named.get(about(hit), (None, None))) for hit in found.hits]
     data = {"hits": hits, "more": more, "ranked": found.ranked}

@@ -131,9 +131,16 @@ def test_of_too_many_hits_the_newest_come_first(
     index: Views, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(searching, "RANKED", 3)
-    streams = [new_stream(log, title=f"needle {number}")[5:] for number in range(6)]
+    monkeypatch.setattr(searching, "COUNTED", 5)
+    streams = [new_stream(log, title=f"needle {number}")[5:] for number in range(5)]
     few = found(index, log, "needle", limit=2)
-    assert (subjects(few), few.total, few.ranked) == (streams[:3:-1], 4, False)
+    assert (subjects(few), few.total, few.ranked) == (streams[:2:-1], 5, False)
+
+    streams += [new_stream(log, title=f"needle {number}")[5:] for number in range(5, 9)]
+    few = found(index, log, "needle", limit=2)
+    assert (subjects(few), few.total, few.ranked) == (streams[:6:-1], 6, False)
+    assert len(found(index, log, "needle", limit=8).hits) == 8
+    assert found(index, log, "needle 7", limit=2).ranked is True
     assert found(index, log, "needle", limit=9, newest=True).ranked is False
 
 
