@@ -206,6 +206,8 @@ _loaded: dict[str, TyperCommand] = {}
 class _HelpToShell:
     """Help goes where the command's answers go; mistakes know their command."""
 
+    _parser: Any = None
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse; what the parser says of a wrong line names its command, which Typer forgets for a missing value."""
         base: Any = super()
@@ -217,6 +219,14 @@ class _HelpToShell:
                 error.ctx = ctx
             raise
         return parsed
+
+    def make_parser(self, ctx: Any) -> Any:
+        """Typer's parser, made once for a command: a resident process parses again and again."""
+        base: Any = super()
+        if self._parser is None:
+            self._parser = base.make_parser(ctx)
+        self._parser.ctx = ctx
+        return self._parser
 
     def get_help_option(self, ctx: Any) -> Any:
         """The same for every command."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from typer._click.exceptions import NoSuchOption
 from typer.core import TyperCommand
 from typer.main import get_command_from_info
 from typer.models import CommandInfo, Context
@@ -129,3 +130,17 @@ def test_what_a_repeated_option_gathers_is_a_list_or_none() -> None:
 
     assert [given["label"] for given in heard] == [["a", "b"], None] * 2
     assert heard[:2] == heard[2:]
+
+
+def test_a_line_leaves_nothing_behind_for_the_next_line_of_the_same_command() -> None:
+    built = building.build(grammar.Command, grammar.define("list"))
+    given: list[dict[str, Any]] = []
+
+    for words in (["--label", "a", "--limit", "3"], ["--no-such"], []):
+        try:
+            with built.make_context(words[0] if words else "bare", [*words]) as context:
+                given.append({name: context.params[name] for name in ("label", "limit")})
+        except NoSuchOption as error:
+            given.append({"wrong in": error.ctx.info_name if error.ctx else None})
+
+    assert given == [{"label": ("a",), "limit": 3}, {"wrong in": "--no-such"}, {"label": (), "limit": 50}]
