@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from domain.event import Event, format_time, parse
 from domain.named import NamedTuple
+from domain.names import TASK_DIGITS, TASK_PREFIX, is_task_id
 from domain.refusals import Refusal
 from projections.database import Files, connect_memory, is_damage
 from projections.folding import Progress
@@ -32,7 +33,10 @@ _SEPARATORS = str.maketrans({BEGIN: " ", END: " ", "\n": " ", "\r": " ", "\t": "
 
 
 class Wanted(NamedTuple):
-    """What is searched: an FTS5 expression, and filters; `since` in microseconds."""
+    """What is searched: an FTS5 expression, and filters; `since` in microseconds.
+
+    `named` is the beginning of a task's id: what is about that task is found like what the expression finds.
+    """
 
     expression: str
     kind: str = ""
@@ -40,6 +44,7 @@ class Wanted(NamedTuple):
     about: str = ""
     since: int = 0
     newest: bool = False
+    named: str = ""
 
 
 class Hit(NamedTuple):
@@ -73,11 +78,18 @@ def _quoted(part: str) -> str:
     return f'"{words[:-1]}" *' if words.endswith("*") else f'"{words}"'
 
 
+def named(text: str) -> str:
+    """The text where it is the beginning of a task's id, else ""."""
+    whole = text.ljust(len(TASK_PREFIX) + TASK_DIGITS, "a")
+    return text if text != TASK_PREFIX and is_task_id(whole) else ""
+
+
 def search(connection: sqlite3.Connection, log: Log, wanted: Wanted, limit: int) -> Found:
     """The hits in a caught-up index. Raises Refusal `bad-value` for an expression that FTS5 cannot read."""
     text = f"{{title body}} : ({wanted.expression})"
+    sought = f"({text} OR about : {word(wanted.named)} *)" if wanted.named else text
     try:
-        total, ranked, positions = _positions(connection, text, wanted, limit)
+        total, ranked, positions = _positions(connection, sought, wanted, limit)
     except sqlite3.OperationalError as error:
         if is_damage(error) and "no such column" not in str(error):
             raise
@@ -138,10 +150,22 @@ def _excerpts(log: Log, positions: Sequence[int], match: str) -> list[Hit]:
         small.executemany(INSERT, [_small_row(log, *item) for item in events.items()])
         statement = "SELECT rowid, snippet(words, -1, ?, ?, '…', ?) FROM words WHERE words MATCH ?"
         excerpts: dict[int, str] = dict(small.execute(statement, (BEGIN, END, EXCERPT, match)))
-    return [Hit(position, events[position], excerpts.get(position, "")) for position in positions]
+    return [
+        Hit(position, event, excerpts.get(position) or _beginning(log, event))
+        for position, event in events.items()
+    ]
 
 
 def _small_row(log: Log, position: int, event: Event) -> tuple[Any, ...]:
-    found = texts(event, log.blob)
-    plain = Texts(*(text.translate(_SEPARATORS) for text in found))
-    return position, *index_row(event, plain)
+    return position, *index_row(event, _plain(log, event))
+
+
+def _plain(log: Log, event: Event) -> Texts:
+    return Texts(*(text.translate(_SEPARATORS) for text in texts(event, log.blob)))
+
+
+def _beginning(log: Log, event: Event) -> str:
+    """How the text begins of what was found by what it is about."""
+    plain = _plain(log, event)
+    words = (plain.title or plain.body).split(maxsplit=EXCERPT)
+    return " ".join(words[:EXCERPT]) + ("…" if len(words) > EXCERPT else "")

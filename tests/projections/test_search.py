@@ -16,7 +16,7 @@ from domain.log import Log
 from domain.refusals import Refusal
 from projections import search as searching
 from projections.database import connect_memory
-from projections.search import BEGIN, END, Found, Wanted, open_index, quoted, search
+from projections.search import BEGIN, END, Found, Wanted, named, open_index, quoted, search
 from projections.search_rows import INSERT, create_words, word
 from projections.views import Views
 from tests.projections.histories import Crew, some_steps
@@ -142,6 +142,28 @@ def test_of_too_many_hits_the_newest_come_first(
     assert len(found(index, log, "needle", limit=8).hits) == 8
     assert found(index, log, "needle 7", limit=2).ranked is True
     assert found(index, log, "needle", limit=9, newest=True).ranked is False
+
+
+def test_a_tasks_id_or_its_beginning_finds_what_is_about_the_task(index: Views, log: Log) -> None:
+    new_stream(log, title="another one")
+    task = new_stream(log, title="the long title of a task", body="needle")[5:]
+    mention = new_stream(log, title="it waits", body=f"for {task}")[5:]
+
+    whole = found(index, log, task, named=named(task))
+    beginning = found(index, log, task[:-1], named=named(task[:-1]))
+
+    assert {hit.event.subject: hit.excerpt for hit in whole.hits} == {
+        task: "the long title of a task",
+        mention: f"for {BEGIN}{task}{END}",
+    }
+    assert [(hit.event.subject, hit.excerpt) for hit in beginning.hits] == [
+        (task, "the long title of a task")
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "t-", "t-polo", "t-ab1", "bd-12", "two words", "t-abcdefghi"])
+def test_what_is_no_beginning_of_a_tasks_id_names_no_task(text: str) -> None:
+    assert named(text) == ""
 
 
 @pytest.mark.parametrize("bad", ['"', "foo AND", "(", "nocolumn : foo", "NEAR(", "foo ^^", ") OR (1"])
