@@ -18,7 +18,18 @@ from domain.names import TASK_DIGITS, TASK_PREFIX, is_task_id
 from domain.refusals import Refusal
 from projections.database import Files, connect_memory, is_damage
 from projections.folding import Progress
-from projections.search_rows import INDEX, INSERT, Texts, create_words, index_row, second, texts, word
+from projections.search_rows import (
+    INDEX,
+    INSERT,
+    Texts,
+    apart,
+    create_words,
+    index_row,
+    second,
+    texts,
+    together,
+    word,
+)
 from projections.views import CHUNK, Views
 
 if TYPE_CHECKING:
@@ -86,7 +97,7 @@ def named(text: str) -> str:
 
 def search(connection: sqlite3.Connection, log: Log, wanted: Wanted, limit: int) -> Found:
     """The hits in a caught-up index. Raises Refusal `bad-value` for an expression that FTS5 cannot read."""
-    text = f"{{title body}} : ({wanted.expression})"
+    text = f"{{title body}} : ({apart(wanted.expression)})"
     sought = f"({text} OR about : {word(wanted.named)} *)" if wanted.named else text
     try:
         total, ranked, positions = _positions(connection, sought, wanted, limit)
@@ -151,7 +162,7 @@ def _excerpts(log: Log, positions: Sequence[int], match: str) -> list[Hit]:
         statement = "SELECT rowid, snippet(words, -1, ?, ?, '…', ?) FROM words WHERE words MATCH ?"
         excerpts: dict[int, str] = dict(small.execute(statement, (BEGIN, END, EXCERPT, match)))
     return [
-        Hit(position, event, excerpts.get(position) or _beginning(log, event))
+        Hit(position, event, together(excerpts.get(position, "")) or _beginning(log, event))
         for position, event in events.items()
     ]
 

@@ -22,12 +22,14 @@ from domain.registry import EVENT_TYPES
 from projections.handler import Context, Handler, Table, View, ViewSet
 
 if TYPE_CHECKING:
+    import re
+
     from sqlite_utils import Database
 
     from domain.log import Stored
 
 # Raise it when the tables, or which words of an event they hold, change.
-VERSION = 2
+VERSION = 3
 
 # What a program reads: in an excerpt it would stand before what somebody wrote.
 _NO_TEXT = frozenset(
@@ -51,6 +53,9 @@ WEIGHTS = (4.0, 1.0, 0.0, 0.0, 0.0)  # of the columns: a hit in a title says mor
 COLUMNS = ("title", "body", "sender", "kind", "about")
 # Greek and Cyrillic accents too (2); English endings, so that `greet` finds `greeting` (porter).
 TOKENIZER = "porter unicode61 remove_diacritics 2"
+
+# A zero-width space.
+PART = "\u200b"
 
 ReadBlob = Callable[[str], bytes]
 
@@ -105,6 +110,26 @@ def _whole(value: Any, blob: ReadBlob) -> str:
     return preview(value)
 
 
+def apart(text: str) -> str:
+    """The text with Chinese and Japanese signs apart, each a word, since no spaces stand between words there.
+
+    What parts them is no space: a text that is shown must be as it was (`together`).
+    """
+    return text if text.isascii() else _signs().sub(lambda sign: sign[0] + PART, text)
+
+
+def together(text: str) -> str:
+    """The text as it was before `apart`."""
+    return text.replace(PART, "")
+
+
+@cache
+def _signs() -> re.Pattern[str]:
+    import re
+
+    return re.compile("[\u3005-\u3007\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+
+
 def index_row(event: Event, found: Texts) -> tuple[str, ...]:
     """The columns of the index for one event: its texts, and by what it can be filtered."""
     about = word.__wrapped__(event.subject)
@@ -113,7 +138,7 @@ def index_row(event: Event, found: Texts) -> tuple[str, ...]:
         about += f" {word.__wrapped__(task)}"
     by, _ = in_source(event)
     sender = f"{word(event.sender)} {word(by)}" if by else word(event.sender)
-    return *found, sender, _kinds(event.type), about
+    return apart(found.title), apart(found.body), sender, _kinds(event.type), about
 
 
 def in_source(event: Event) -> tuple[str, str]:

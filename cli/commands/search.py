@@ -67,8 +67,10 @@ def search(
 ) -> None:
     """Find words in titles, bodies, notes, messages, evidence and reasons, also in large ones. Best hits first; of over 3,000 the newest.
 
-    Words are taken as typed: foo-bar finds these two side by side, and quotes need no care. A task's id, or its beginning, finds what is about that task as well. English endings do not
-    matter, nor do accents. What an import took over counts as of who wrote it there and when. The first search of a store reads all of it; later ones only what is new.
+    Words are taken as typed: foo-bar finds these two side by side, and quotes need no care. A task's id, or its
+    beginning, finds what is about that task as well. English endings do not matter, nor do accents; ß is not ss.
+    Chinese and Japanese are found by any part. What an import took over counts as of who wrote it there and when. The
+    first search of a store reads all of it; later ones only what is new.
     """
     from projections.search import Wanted, named, open_index, quoted
     from projections.search import search as found_in

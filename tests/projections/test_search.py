@@ -144,6 +144,17 @@ def test_of_too_many_hits_the_newest_come_first(
     assert found(index, log, "needle", limit=9, newest=True).ranked is False
 
 
+def test_a_part_of_a_text_without_spaces_finds_it_and_is_shown_as_it_stands(index: Views, log: Log) -> None:
+    stream = new_stream(log, title="登录页面无法打开", body="サーバーを直す: the 登录 form")[5:]
+    new_stream(log, title="页登面录")
+
+    for text in ("登录", "页面", "录页*", "无法打开", "サーバー", "form 登录"):
+        assert subjects(found(index, log, text)) == [stream], text
+    assert found(index, log, "页面").hits[0].excerpt.replace(BEGIN, "").replace(END, "") == "登录页面无法打开"
+    assert subjects(found(index, log, "登打")) == []
+    assert subjects(search(index.connection, log, Wanted("页面 NOT 打开 OR title : 登录"), 5)) == [stream]
+
+
 def test_a_tasks_id_or_its_beginning_finds_what_is_about_the_task(index: Views, log: Log) -> None:
     new_stream(log, title="another one")
     task = new_stream(log, title="the long title of a task", body="needle")[5:]
