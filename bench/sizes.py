@@ -17,10 +17,11 @@ from bench.figures import Figure, in_turn, ratios, spent
 from bench.stores import Filled, alone, filled, inside
 from cli.replica import read_replica
 from domain.log import Log
+from domain.stores.apart import Apart
 from export.live import LiveFile
 from export.verify import verify_log
 from projections.search import Wanted, open_index, search
-from projections.views import open_views
+from projections.views import Rebuilt, Views, open_views
 
 TASKS = tuple(int(number) for number in os.environ.get("BENCH_TASKS", "100,10000,100000").split(","))
 ROUNDS = 8
@@ -74,7 +75,7 @@ def open_log(store: Filled) -> Log:
 
 def importing(store: Filled) -> Iterator[Figure]:
     """What the import took that filled the store; views and live.jsonl with it."""
-    peak, seconds = store.imported
+    peak, seconds, _ = store.imported
     yield Figure(f"import of {store.events:,} events", [store.events / seconds], "events/s")
     yield Figure(f"import of {store.events:,} events, peak", [peak], "MiB", most=128)
 
@@ -84,7 +85,7 @@ def folding(store: Filled) -> Iterator[Figure]:
     log = open_log(store)
     with closing(log), closing(open_views(store.store, log)) as views:
         views.catch_up()
-        times = [views.rebuild().seconds for _ in range(3)]
+        times = [rebuilt(views).seconds for _ in range(3)]
         indexed: list[float] = []
         for _ in times:
             remove_index(store.store)
@@ -94,6 +95,12 @@ def folding(store: Filled) -> Iterator[Figure]:
     yield Figure(f"rebuild of the views, {store.events:,} events", rates, "events/s", least=100_000)
     both = [store.events / (one + other) for one, other in zip(times, indexed, strict=True)]
     yield Figure(f"the same with the search index, {store.events:,} events", both, "events/s", least=60_000)
+
+
+def rebuilt(views: Views) -> Rebuilt:
+    """The views rebuilt as the command does it."""
+    with Apart() as apart:
+        return views.rebuild(None, apart)
 
 
 def remove_index(folder: str) -> None:
@@ -106,7 +113,7 @@ def remove_index(folder: str) -> None:
 def verifying(store: Filled) -> Iterator[Figure]:
     """Verify in parts and as a whole."""
     with closing(open_log(store)) as log:
-        times = [spent(partial(verify_log, log)) for _ in range(3)]
+        times = [spent(partial(looked_through, log)) for _ in range(3)]
     rates = [store.events / seconds for seconds in times]
     yield Figure(
         f"verify: bytes, ids, chain, parents, {store.events:,} events", rates, "events/s", least=150_000
@@ -116,6 +123,16 @@ def verifying(store: Filled) -> Iterator[Figure]:
     yield Figure(f"verify: all of it, {store.events:,} events", rates, "events/s", least=60_000)
     peaks = [run.peak for run in runs]
     yield Figure(f"verify: all of it, {store.events:,} events, peak", peaks, "MiB", most=128)
+    helpers = [run.helper for run in runs]
+    yield Figure(
+        f"verify: the largest process that helps, {store.events:,} events, peak", helpers, "MiB", most=128
+    )
+
+
+def looked_through(log: Log) -> None:
+    """The log alone, by all cores, as `verify` does it."""
+    with Apart() as apart:
+        assert not verify_log(log, apart=apart).findings
 
 
 def searching(store: Filled) -> Iterator[Figure]:

@@ -22,24 +22,30 @@ from export.segments import SEGMENT_EVENTS, Span
 
 EVENTS_A_TASK = 10
 START = 10**15
-# The peak of a process of its own, from /proc: ru_maxrss begins at the size of the process that started it.
+# The peak of a process of its own, from /proc: ru_maxrss begins at the size of the process that started it. Of those that
+# it starts itself, to be helped, the largest.
 CHILD = """
-import io, os, sys, time
+import io, os, resource, sys, time
 from cli.app import run
 from cli.shell import Shell
 begin = time.perf_counter()
 code = run(sys.argv[1:], Shell(io.StringIO(), io.StringIO(), sys.stderr, {}, os.getcwd()))
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
-print(int(status["VmHWM"].split()[0]) / 1024, time.perf_counter() - begin)
+helped = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(int(status["VmHWM"].split()[0]) / 1024, time.perf_counter() - begin, helped / 1024)
 sys.exit(code)
 """
 
 
 class Spent(NamedTuple):
-    """What a command took in a process of its own: MiB at the most, seconds without the start."""
+    """What a command took in a process of its own: MiB at the most, seconds without the start.
+
+    `helper`: MiB of the largest process that it started, 0 for none.
+    """
 
     peak: float
     seconds: float
+    helper: float
 
 
 class Filled(NamedTuple):
@@ -61,8 +67,7 @@ def alone(folder: str, words: Sequence[str]) -> Spent:
     line = [sys.executable, "-c", CHILD, *words]
     environ = {**os.environ, "PYTHONPATH": os.getcwd()}
     done = subprocess.run(line, cwd=folder, env=environ, check=True, capture_output=True, text=True)
-    peak, seconds = done.stdout.split()
-    return Spent(float(peak), float(seconds))
+    return Spent(*map(float, done.stdout.split()))
 
 
 def inside(folder: str, words: Sequence[str]) -> None:
