@@ -225,8 +225,8 @@ class Diagnosis:
         yield from (finding for finding in self._store.live.compare() if finding.code != "live-behind")
 
     def _views(self) -> Iterator[Finding]:
-        compared = self._store.views.compare()
-        if compared and not compared.same:
+        same = self._store.views.compare()
+        if same is False:
             message = "the views are not what the log says"
             yield Finding("views-wrong", self._store.path("views.db"), message, "`crewlog rebuild`")
 

@@ -49,7 +49,8 @@ def _verify(call: Call, apart: Apart, comparison: Comparison | None) -> tuple[Ve
     if comparison:
         apart.number -= 1  # somebody is at work already
     with progress(call.shell, "events") as step:
-        looked = verify.verify_log(store.log, step, store.folder, apart)
+        take = comparison.take if comparison else None
+        looked = verify.verify_log(store.log, step, store.folder, apart, take)
     found = list(looked.findings)
     parts: list[Callable[[], list[Finding]]] = [
         partial(_views, call, comparison),
@@ -72,8 +73,8 @@ def _verify(call: Call, apart: Apart, comparison: Comparison | None) -> tuple[Ve
 
 def _views(call: Call, comparison: Comparison | None) -> list[Finding]:
     with progress(call.shell, "views") as step:
-        compared = comparison.finish(step) if comparison else None
-    if not compared or compared.same:
+        same = comparison.finish(step) if comparison else None
+    if same is not False:
         return []
     path, hint = call.store.path("views.db"), "`crewlog rebuild` makes them anew."
     return [Finding("views-wrong", path, "the views are not what the log says", hint)]
@@ -83,7 +84,7 @@ def _states(call: Call, looked: Verified, comparison: Comparison | None) -> list
     from export.verify import verify_states
     from projections.tasks import states
 
-    folded = states(comparison.connection) if comparison and comparison.found else ()
+    folded = states(comparison.connection) if comparison and comparison.same is not None else ()
     with progress(call.shell, "states") as step:
         return verify_states(call.store.log, step, folded, looked.streams)
 

@@ -167,7 +167,7 @@ def seal(fields: Mapping[str, Any]) -> Event:
         message = f"the event would be {len(line):,} bytes; the limit is {LINE_LIMIT:,}"
         raise Refusal("too-large", message, "Shorten the text, or put it into the body, which may be a file.")
     body["id"] = event_id
-    return _event(body, line)
+    return of_fields(body, line)
 
 
 def id_of(line: bytes) -> str:
@@ -185,10 +185,11 @@ def stated_id(line: bytes) -> str:
 
 def parse(line: bytes) -> Event:
     """The event of a line that this store wrote. Trusts it; use `check` for lines from elsewhere."""
-    return _event(orjson.loads(line), line)
+    return of_fields(orjson.loads(line), line)
 
 
-def _event(body: Json, line: bytes) -> Event:
+def of_fields(body: Json, line: bytes) -> Event:
+    """The event of a line whose fields have been read."""
     get = body.get
     # Past `Event.__new__`, which is Python: it takes twice as long, and logs have millions.
     return tuple.__new__(
@@ -231,7 +232,7 @@ def check(line: bytes) -> Event:
     fields = _canonical_fields(line)
     if fields is not None:
         _check_fields(fields, stated)
-        return _event(fields, line)
+        return of_fields(fields, line)
     try:
         body: object = _decode(line.decode("ascii"))
     except ValueError as error:
@@ -241,7 +242,7 @@ def check(line: bytes) -> Event:
     fields = cast("Json", body)
     _check_fields(fields, stated)
     _check_spelling(fields, line, stated)
-    return _event(fields, line)
+    return of_fields(fields, line)
 
 
 def _canonical_fields(line: bytes) -> Json | None:

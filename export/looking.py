@@ -8,7 +8,7 @@ looked at from its first event on, by one.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ import orjson
 
 from domain import event
 from domain.event import VERSION, stated_id
+from domain.log import Stored
 from domain.named import NamedTuple
 from domain.registry import EVENT_TYPES
 from export.findings import Finding
@@ -25,9 +26,10 @@ from export.mirrors import Held, LiveMirror, SegmentMirror, place_near
 from export.segments import blobs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from domain.log import Log, Row
+
+Progress = Callable[[int, int], None]
+Take = Callable[[Sequence[Stored]], None]
 
 CHUNK = 1_000
 FINDING_LIMIT = 1_000
@@ -121,9 +123,9 @@ class Looked(NamedTuple):
     findings: Findings
 
 
-def look(log: Log, part: Part, progress: Callable[[int, int], None] | None = None) -> Looked:
-    """Look at a part of the log."""
-    looking = _Looking(log, part)
+def look(log: Log, part: Part, progress: Progress | None = None, take: Take | None = None) -> Looked:
+    """Look at a part of the log. `take` is given its events, up to the first one whose bytes are not its own."""
+    looking = _Looking(log, part, take)
     position = part.after
     try:
         while position < part.until and (rows := log.rows(position, min(CHUNK, part.until - position))):
@@ -200,9 +202,10 @@ NO_CHAIN = End(0, "")
 class _Looking:
     """`at` does what every event needs, and asks the others where something is odd."""
 
-    def __init__(self, log: Log, part: Part) -> None:
+    def __init__(self, log: Log, part: Part, take: Take | None = None) -> None:
         self._log = log
         self._part = part
+        self._take = take
         self._streams: dict[str, Heads] = {}
         self._opened: dict[str, Heads] = {}
         self._ends: dict[str, tuple[int, str]] = {}
@@ -224,7 +227,9 @@ class _Looking:
         self._events += len(rows)
         self._last = rows[-1][0]
         unread = self._unread
-        runs = self._follow(self._sound(rows))
+        sound = self._sound(rows)
+        runs = self._follow(sound)
+        self._give(sound, whole=len(sound) == len(rows))
         if self._part.folder:
             self._compare(rows, runs, sound=unread == self._unread)
 
@@ -282,6 +287,19 @@ class _Looking:
             if self._holes:
                 self._close_holes(replica)
         return runs
+
+    def _give(self, sound: Sequence[_Sound], *, whole: bool) -> None:
+        """Who folds events can go on only while none is missing."""
+        if not whole:
+            self._take = None
+        if self._take:
+            of = event.of_fields
+            self._take(
+                [
+                    tuple.__new__(Stored, (row[0], row[2], row[6] or 0, of(body, row[4])))
+                    for row, _, body in sound
+                ]
+            )
 
     def _compare(self, rows: Sequence[Row], runs: dict[str, tuple[int, list[bytes]]], *, sound: bool) -> None:
         """Exported files with the lines; not from where something is odd on."""

@@ -7,7 +7,7 @@ log of any size is looked through in bounded memory.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import count
 from types import MappingProxyType
@@ -26,15 +26,26 @@ from export.findings import Finding
 from export.importing import AHEAD
 from export.keys import kept
 from export.live import Place
-from export.looking import CHUNK, KEEP, End, Findings, Heads, Looked, Part, joined, look, parts
+from export.looking import (
+    CHUNK,
+    KEEP,
+    End,
+    Findings,
+    Heads,
+    Looked,
+    Part,
+    Progress,
+    Take,
+    joined,
+    look,
+    parts,
+)
 from export.mirrors import Held, is_held
 from export.segments import REWRITE, batches, blob_path, blobs_of, sealed_spans
 from export.sources import File, Places
 
 if TYPE_CHECKING:
     from domain.log import Log, StreamState
-
-Progress = Callable[[int, int], None]
 
 
 class Verified(NamedTuple):
@@ -53,15 +64,20 @@ class Verified(NamedTuple):
 
 
 def verify_log(
-    log: Log, progress: Progress | None = None, folder: str = "", apart: Apart | None = None
+    log: Log,
+    progress: Progress | None = None,
+    folder: str = "",
+    apart: Apart | None = None,
+    take: Take | None = None,
 ) -> Verified:
     """Bytes, ids, chains, parents, and the tables that are kept beside the events; all of one moment.
 
     `folder`: the store's, where live.jsonl and segments are compared as well. `apart`: where other processes may help.
+    `take` is given the events where no other process reads them, as `export.looking.look` says.
     """
     with log.snapshot():
         whole = Part(0, log.position(), folder, event.format_time(log.clock() + AHEAD))
-        looked, sum_of_keys = _looked_apart(log, whole, progress, apart)
+        looked, sum_of_keys = _looked_apart(log, whole, progress, apart, take)
         Beside(log, looked, sum_of_keys).compare()
     return Verified(
         looked.events, looked.ends, looked.blobs, looked.findings, looked.live, looked.held, looked.streams
@@ -69,7 +85,7 @@ def verify_log(
 
 
 def _looked_apart(
-    log: Log, whole: Part, progress: Progress | None, apart: Apart | None
+    log: Log, whole: Part, progress: Progress | None, apart: Apart | None, take: Take | None
 ) -> tuple[Looked, int]:
     """What is in the log, and the sum of its keys; by several where that pays, and by one where anything is odd."""
     if apart and apart.number > 1 and whole.until >= WORTHWHILE:
@@ -83,7 +99,7 @@ def _looked_apart(
         sum_of_keys, looked = keys.result(), joined(found)
         if sum_of_keys is not None and looked is not None:
             return looked, sum_of_keys
-    return look(log, whole, progress), kept(log)
+    return look(log, whole, progress, take), kept(log)
 
 
 def _behind(progress: Progress | None, after: int, total: int) -> Progress | None:

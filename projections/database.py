@@ -245,10 +245,24 @@ def connect_fresh(path: str) -> sqlite3.Connection:
     return connection
 
 
-def _connect(path: str, mode: str) -> sqlite3.Connection:
+@contextmanager
+def attached(connection: sqlite3.Connection, path: str, name: str) -> Generator[None]:
+    """Another database beside the one that is open, to be read only."""
+    connection.execute(f"ATTACH ? AS {name}", (_uri(path, "ro"),))
+    try:
+        yield
+    finally:
+        connection.execute(f"DETACH {name}")
+
+
+def _uri(path: str, mode: str) -> str:
     quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return f"file:{quoted}?mode={mode}"
+
+
+def _connect(path: str, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(
-        f"file:{quoted}?mode={mode}",
+        _uri(path, mode),
         uri=True,
         isolation_level=None,
         timeout=BUSY_SECONDS,

@@ -129,24 +129,61 @@ def fold_all(
 
     `indexed` False leaves `late` tables without the indexes that only queries need: they are made to be compared.
     """
+    with in_bulk(connection, log, until, chosen, indexed=indexed) as bulk:
+        bulk.read_on(limit, progress)
+    return bulk.mark
+
+
+@contextmanager
+def in_bulk(
+    connection: sqlite3.Connection, log: Log, until: Checkpoint, chosen: ViewSet, *, indexed: bool = True
+) -> Generator[Bulk]:
+    """What `fold_all` does, in steps of one's own."""
     with transaction(connection), _no_collector(), _indexed_at_the_end(connection, chosen, indexed=indexed):
-        mark, handlers = checkpoint(connection), _handlers(connection, log, chosen)
-        while mark.position < until.position or mark.pulses < until.pulses:
-            events = log.read(mark.position, min(limit, until.position - mark.position))
-            pulses = [row for row in log.pulses(mark.pulses, limit) if row.position <= until.pulses]
+        bulk = Bulk(connection, log, until, chosen)
+        yield bulk
+        bulk.end()
+
+
+class Bulk:
+    """A fold of everything up to `until`, on its way; `mark` says how far it is."""
+
+    def __init__(self, connection: sqlite3.Connection, log: Log, until: Checkpoint, chosen: ViewSet) -> None:
+        self.mark = checkpoint(connection)
+        self._connection = connection
+        self._log = log
+        self._until = until
+        self._handlers = _handlers(connection, log, chosen)
+
+    def take(self, events: Sequence[Stored], pulses: Sequence[Stored] = ()) -> None:
+        """Fold the next events, and pulses; what lies beyond `until` is left out."""
+        if events and events[-1].position > self._until.position:
+            events = [stored for stored in events if stored.position <= self._until.position]
+        _apply(self._handlers, events, pulses)
+        if sum(handler.held() for handler in self._handlers) > HELD_LIMIT:
+            _flush(self._handlers)
+        self.mark = _moved(self.mark, events, pulses)
+
+    def read_on(self, limit: int, progress: Progress | None) -> None:
+        """Fold all that is left, as the log has it."""
+        until = self._until
+        while self.mark.position < until.position or self.mark.pulses < until.pulses:
+            events = self._log.read(self.mark.position, min(limit, until.position - self.mark.position))
+            pulses = [
+                row for row in self._log.pulses(self.mark.pulses, limit) if row.position <= until.pulses
+            ]
             if not events and not pulses:
                 break
-            _apply(handlers, events, pulses)
-            if sum(handler.held() for handler in handlers) > HELD_LIMIT:
-                _flush(handlers)
-            mark = _moved(mark, events, pulses)
+            self.take(events, pulses)
             if progress:
-                progress(mark.position, until.position)
-        _flush(handlers)
+                progress(self.mark.position, until.position)
+
+    def end(self) -> None:
+        """Write what is held, and how far it is."""
+        _flush(self._handlers)
         # The last pulses before `until` may have been pruned since they were folded.
-        mark = mark._replace(pulses=until.pulses)
-        move(connection, mark)
-    return mark
+        self.mark = self.mark._replace(pulses=self._until.pulses)
+        move(self._connection, self.mark)
 
 
 def everything(log: Log) -> Checkpoint:
@@ -225,6 +262,25 @@ def _indexed_at_the_end(connection: sqlite3.Connection, chosen: ViewSet, *, inde
 def tables(chosen: ViewSet = MAIN) -> list[Table]:
     """All tables of the views, in the order in which the state hash reads them."""
     return [CHECKPOINT, *(table for view in chosen.views for table in view.tables)]
+
+
+def same_rows(connection: sqlite3.Connection, other: str, chosen: ViewSet = MAIN) -> bool:
+    """True if the tables of an attached database hold the same rows: a third of the time that two hashes take."""
+    return all(_same_rows(connection, other, table) for table in tables(chosen))
+
+
+def _same_rows(connection: sqlite3.Connection, other: str, table: Table) -> bool:
+    """Each row is known by what the table is ordered by, which is its key."""
+    columns = [row[1] for row in connection.execute(f"PRAGMA main.table_info({table.name})")]
+    there = [row[1] for row in connection.execute(f"PRAGMA {other}.table_info({table.name})")]
+    keys = " AND ".join(f"a.{name} = b.{name}" for name in table.order.split(", "))
+    equal = " AND ".join(f"a.{name} IS b.{name}" for name in columns)
+    statement = (
+        f"SELECT (SELECT count(*) FROM main.{table.name}), (SELECT count(*) FROM {other}.{table.name}),"  # noqa: S608 - our own names
+        f" (SELECT count(*) FROM main.{table.name} a CROSS JOIN {other}.{table.name} b ON {keys} WHERE {equal})"
+    )
+    here, others, pairs = connection.execute(statement).fetchone() if columns == there else (0, 1, 0)
+    return bool(here == others == pairs)
 
 
 def state_hash(connection: sqlite3.Connection, chosen: ViewSet = MAIN) -> str:

@@ -7,17 +7,18 @@ the tasks' when both have ended. What comes of it is the same, to the byte, as w
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
+from domain.named import NamedTuple
 from domain.stores.apart import WORTHWHILE
 from projections import folding
-from projections.database import connect_fresh
-from projections.folding import CHECKPOINT, MAIN, OTHERS, TASKS, Checkpoint, Progress
+from projections.database import attached, connect_fresh
+from projections.folding import CHECKPOINT, MAIN, OTHERS, TASKS, Bulk, Checkpoint, Progress
 
 if TYPE_CHECKING:
-    from domain.log import Log
+    from domain.log import Log, Stored
     from domain.stores.apart import Apart, Job
     from projections.database import Files
     from projections.handler import ViewSet
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
 OTHERS_FILE = "others"
 
 Digests = dict[str, str]
+
+
+class _Others(NamedTuple):
+    """The half that this process folds, in a file of its own."""
+
+    connection: sqlite3.Connection
+    path: str
+    bulk: Bulk
 
 
 class Anew:
@@ -42,19 +51,38 @@ class Anew:
         self._kept = kept
         self._held = ExitStack()
         self._job: Job[Digests] | None = None
+        self._folding = ExitStack()
+        self._others: _Others | None = None
         self._digests: Digests = {}
 
     @contextmanager
     def begun(self, apart: Apart | None) -> Generator[Anew]:
         """Under the lock: make the file; where it pays, another process is at work from now on."""
-        with self._held:
+        with self._held, self._folding:
             self._files.beside(OTHERS_FILE).sweep()
             self._open()
             if apart and apart.number > 1 and self._until.position >= WORTHWHILE and self._set is MAIN:
                 self._job = apart.begin(
                     fold_tasks, self._log, self._files.fresh_path, self._until, self._chunk, self._kept
                 )
+                self._begin_others()
             yield self
+
+    @property
+    def take(self) -> Callable[[Sequence[Stored]], None] | None:
+        """For who reads the log anyway: what to give its events to, from the first one on; None where nobody wants them.
+
+        Whoever stops on the way does no harm: the rest is read here.
+        """
+        return self._others.bulk.take if self._others else None
+
+    def _begin_others(self) -> None:
+        files = self._files.beside(OTHERS_FILE)
+        connection = self._held.enter_context(files.fresh())
+        folding.create(connection, OTHERS)
+        about = (connection, self._log, self._until, OTHERS)
+        bulk = self._folding.enter_context(folding.in_bulk(*about, indexed=self._kept))
+        self._others = _Others(connection, files.fresh_path, bulk)
 
     def _open(self) -> None:
         self.connection = self._held.enter_context(self._files.fresh())
@@ -68,29 +96,25 @@ class Anew:
             raise self._files.refusal(error) from error
 
     def _finish(self, progress: Progress | None) -> Checkpoint:
-        if self._job:
-            mark = self._joined(self._job, progress)
+        if self._job and self._others:
+            mark = self._joined(self._job, self._others, progress)
             if mark:
                 return mark
             self._held.close()  # the other process was killed perhaps, and left half a file
             self._open()
-        return self._fold(self.connection, self._set, progress)
+        about = (self._until, self._chunk, progress, self._set)
+        return folding.fold_all(self.connection, self._log, *about, indexed=self._kept)
 
-    def _fold(self, connection: sqlite3.Connection, chosen: ViewSet, progress: Progress | None) -> Checkpoint:
-        about = (self._until, self._chunk, progress, chosen)
-        return folding.fold_all(connection, self._log, *about, indexed=self._kept)
-
-    def _joined(self, job: Job[Digests], progress: Progress | None) -> Checkpoint | None:
-        beside = self._files.beside(OTHERS_FILE)
-        with beside.fresh() as others:
-            folding.create(others, OTHERS)
-            mark = self._fold(others, OTHERS, _half(progress, 0))
-            tasks = job.result(_half(progress, 1))
-            if tasks is None:
-                return None
-            self._digests = {**tasks, **folding.digests(others, OTHERS)}
-            _add_others(self.connection, beside.fresh_path, mark)
-        return mark
+    def _joined(self, job: Job[Digests], others: _Others, progress: Progress | None) -> Checkpoint | None:
+        others.bulk.read_on(self._chunk, _half(progress, 0))
+        self._folding.close()
+        tasks = job.result(_half(progress, 1))
+        if tasks is None:
+            return None
+        if self._kept:
+            self._digests = {**tasks, **folding.digests(others.connection, OTHERS)}
+        _add_others(self.connection, others.path, others.bulk.mark)
+        return others.bulk.mark
 
     def state_hash(self) -> str:
         """The hash of what was folded."""
@@ -98,6 +122,11 @@ class Anew:
             return folding.state_hash(self.connection, self._set)
         place = {CHECKPOINT.name: folding.digest(self.connection, CHECKPOINT)}
         return folding.hash_of({**place, **self._digests}, self._set)
+
+    def equals(self, files: Files) -> bool:
+        """True if the live views of these files hold the same rows."""
+        with attached(self.connection, files.path, "live"):
+            return folding.same_rows(self.connection, "live", self._set)
 
 
 def fold_tasks(
@@ -108,19 +137,20 @@ def fold_tasks(
     indexed: bool,  # noqa: FBT001 - as `Apart.begin` calls it
     progress: Progress,
 ) -> Digests:
-    """In a process of its own: fold the tasks' half into a database that has its tables; the digests of these."""
+    """In a process of its own: fold the tasks' half into a database that has its tables.
+
+    Where it is to be kept, with its indexes, the digests of these tables.
+    """
     with closing(connect_fresh(path)) as connection:
         folding.fold_all(connection, log, until._replace(pulses=0), chunk, progress, TASKS, indexed=indexed)
-        return folding.digests(connection, TASKS)
+        return folding.digests(connection, TASKS) if indexed else {}
 
 
 def _add_others(connection: sqlite3.Connection, path: str, until: Checkpoint) -> None:
-    connection.execute("ATTACH ? AS half", (path,))
-    with folding.transaction(connection):
+    with attached(connection, path, "half"), folding.transaction(connection):
         for table in (table for view in OTHERS.views for table in view.tables):
             connection.execute(f"INSERT INTO main.{table.name} SELECT * FROM half.{table.name}")  # noqa: S608 - our own names
         folding.move(connection, until)
-    connection.execute("DETACH half")
 
 
 def _half(progress: Progress | None, half: int) -> Progress | None:

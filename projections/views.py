@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,7 +21,7 @@ from projections.folding import Checkpoint, Progress
 from projections.handler import ViewSet
 
 if TYPE_CHECKING:
-    from domain.log import Log
+    from domain.log import Log, Stored
     from domain.stores.apart import Apart
     from projections.halves import Anew
 
@@ -44,34 +44,41 @@ class Rebuilt(NamedTuple):
 
 
 class Comparison:
-    """A fold of the whole log beside the live views, begun, and to be compared with them. `found`: once that is done."""
+    """A fold of the whole log beside the live views, begun, and to be compared with them.
 
-    def __init__(self, anew: Anew, hash_of_live: Callable[[], str], started: float) -> None:
+    `same`: once that is done, False where the live views are not what the log says.
+    """
+
+    def __init__(self, anew: Anew, live: Files | None) -> None:
+        """`live` is None where there are no sound views to compare with."""
         self._anew = anew
-        self._hash_of_live = hash_of_live
-        self._started = started
-        self.found: Rebuilt | None = None
+        self._live = live
+        self.same: bool | None = None
 
     @property
     def connection(self) -> sqlite3.Connection:
         """The database of what was folded."""
         return self._anew.connection
 
-    def finish(self, progress: Progress | None = None) -> Rebuilt | None:
-        """Wait for the end of the fold, and compare; None where nothing can be written."""
-        try:
-            return self.compared(progress)
-        except Unusable:
-            return None
+    @property
+    def take(self) -> Callable[[Sequence[Stored]], None] | None:
+        """For who reads the log anyway: what to give its events to, in order; None where nobody wants them."""
+        return self._anew.take
 
-    def compared(self, progress: Progress | None = None) -> Rebuilt:
-        """The same; raises Unusable."""
-        before = self._hash_of_live()
-        events = self._anew.finish(progress).position
-        after = self._anew.state_hash()
-        seconds = time.monotonic() - self._started
-        self.found = Rebuilt(events, before, after, before in ("", after), seconds)
-        return self.found
+    def finish(self, progress: Progress | None = None) -> bool | None:
+        """Wait for the end of the fold, and compare; `same`, or None where nothing can be written."""
+        with suppress(Unusable):
+            self._anew.finish(progress)
+            self.same = self._equal()
+        return self.same
+
+    def _equal(self) -> bool:
+        try:
+            return self._live is None or self._anew.equals(self._live)
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            return True  # a damaged file is no views at all, and is made anew when it is read
 
 
 class Views:
@@ -222,17 +229,23 @@ class Views:
         `progress(done, total)` is called after each chunk. Readers see the old views or the new ones. `apart`: where
         another process may help.
         """
+        started = time.monotonic()
         try:
-            with self._files.turn(wait=True), self._comparing(apart, kept=True) as comparison:
-                found = comparison.compared(progress)
-                self._replace_live(comparison.connection)
-                return found
+            with self._files.turn(wait=True):
+                self._files.sweep()
+                live = self._caught_up()
+                with self._beginning_anew(live or folding.everything(self._log), apart) as anew:
+                    before = self._hash() if live else ""
+                    events = anew.finish(progress).position
+                    after = anew.state_hash()
+                    self._replace_live(anew.connection)
         except Unusable as unusable:
             raise Refusal(
                 "unwritable", f"the views cannot be rebuilt: {unusable}", path=self._files.path
             ) from None
+        return Rebuilt(events, before, after, before in ("", after), time.monotonic() - started)
 
-    def compare(self, progress: Progress | None = None) -> Rebuilt | None:
+    def compare(self, progress: Progress | None = None) -> bool | None:
         """Fold the whole log anew and compare, and leave the live file as it is; None where nothing can be written."""
         with self.comparing() as comparison:
             return comparison.finish(progress) if comparison else None
@@ -243,18 +256,14 @@ class Views:
         with ExitStack() as held:
             try:
                 held.enter_context(self._files.turn(wait=True))
-                comparison = held.enter_context(self._comparing(apart, kept=False))
+                self._files.sweep()
+                live = self._caught_up()
+                until = live or folding.everything(self._log)
+                anew = held.enter_context(self._beginning_anew(until, apart, kept=False))
+                comparison = Comparison(anew, self._files if live else None)
             except Unusable:
                 comparison = None
             yield comparison
-
-    @contextmanager
-    def _comparing(self, apart: Apart | None, *, kept: bool) -> Generator[Comparison]:
-        started = time.monotonic()
-        self._files.sweep()
-        live = self._caught_up()
-        with self._beginning_anew(live or folding.everything(self._log), apart, kept=kept) as anew:
-            yield Comparison(anew, self._hash if live else lambda: "", started)
 
     def _caught_up(self) -> Checkpoint | None:
         """How far the live views are, caught up; None where they are of no use."""

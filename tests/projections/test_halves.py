@@ -55,22 +55,53 @@ def test_views_that_two_processes_folded_are_those_that_one_folds(
     assert not [name for name in os.listdir(store.folder) if ".new." in name]
 
 
-def test_views_that_are_wrong_are_found_by_two_as_well(
-    log: Log, views: Views, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+WRONG = {
+    "a word": "UPDATE tasks SET title = 'another'",
+    "nothing for a word": "UPDATE tasks SET assignee = NULL WHERE assignee IS NOT NULL",
+    "a number of the other half": "UPDATE agents SET events = 77",
+    "a row too many": "INSERT INTO members VALUES ('ops', 'nobody')",
+    "a row too few": "DELETE FROM task_labels WHERE label = (SELECT min(label) FROM task_labels)",
+    "one row for another": "UPDATE holders SET task = 't-aaaaaaaa' WHERE task = (SELECT min(task) FROM holders)",
+}
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_views_that_are_wrong_are_found(
+    number: int, log: Log, views: Views, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(halves, "WORTHWHILE", 1)
     crew = Crew(log)
     crew.play(some_steps(100, 2))
-    for change in ("UPDATE tasks SET title = 'another'", "UPDATE agents SET events = 77"):
+
+    def same() -> bool | None:
+        with Apart(number) as apart, views.comparing(apart) as comparison:
+            assert comparison
+            return comparison.finish()
+
+    for what, change in WRONG.items():
         views.rebuild()
+        assert same() is True
         views.close()
         with views._files.writer() as connection:
-            connection.execute(change)
+            changed = connection.execute(change).rowcount
+        assert changed, what
+        assert same() is False, what
+
+
+def test_who_reads_the_log_anyway_may_give_its_events_to_the_fold_and_stop_on_the_way(
+    log: Log, views: Views, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(halves, "WORTHWHILE", 1)
+    Crew(log).play(some_steps(100, 3))
+    views.catch_up()
+    events = log.read(0)
+    for given in (0, 7, len(events)):
         with Apart(2) as apart, views.comparing(apart) as comparison:
             assert comparison
-            compared = comparison.finish()
-        assert compared
-        assert not compared.same, change
+            assert comparison.take
+            for begin in range(0, given, 3):
+                comparison.take(events[begin : min(begin + 3, given)])
+            assert comparison.finish() is True, given
 
 
 def test_the_halves_are_all_views_and_share_no_table() -> None:
