@@ -325,8 +325,11 @@ class _Handler:
         gone: list[LabelRow] = []
         new: list[LabelRow] = []
         for held in changed:
-            before = _label_rows(held.before) if held.before else set[LabelRow]()
             now = _label_rows(held.task) if held.task else set[LabelRow]()
+            if held.before is None:  # as all are while everything is folded
+                new += now
+                continue
+            before = _label_rows(held.before)
             gone += before - now
             new += now - before
         where = "label = ? AND state = ? AND priority = ? AND created = ? AND task = ?"
@@ -337,6 +340,8 @@ class _Handler:
         gone: list[tuple[str, str]] = []
         new: list[tuple[str, str]] = []
         for held in changed:
+            if not any(task and task.card.conflicts for task in (held.before, held.task)):
+                continue
             before = _conflict_rows(held.before) if held.before else set[tuple[str, str]]()
             now = _conflict_rows(held.task) if held.task else set[tuple[str, str]]()
             gone += before - now
@@ -369,7 +374,8 @@ class _Handler:
     def _write_tasks(self, changed: list[_Held]) -> None:
         rows = sorted([_row(held.task, held) for held in changed if held.task], key=itemgetter(0))
         made = [(held.task.card.id,) for held in changed if held.task and held.before is None]
-        self._many("DELETE FROM unfolded WHERE task = ?", made)
+        if not self._fresh:
+            self._many("DELETE FROM unfolded WHERE task = ?", made)
         unmade = [
             (key, " ".join(held.heads)) for key, held in self._tasks.items() if held.moved and not held.task
         ]
