@@ -26,7 +26,7 @@ LATER: dict[str, dict[str, str]] = {
     "difflib": {"get_close_matches": "cli.standins"},
     "gettext": {"gettext": "cli.standins"},
     "hashlib": {},
-    "inspect": {},
+    "inspect": {"isfunction": "cli.standins"},
     "linecache": {},
     "orjson": {},
     "platform": {"system": "cli.standins"},
@@ -64,6 +64,7 @@ def prepare() -> None:
 def prepare_to_write() -> None:
     """The same for what only who writes loads."""
     defer("eventsourcing.domain", MODEL)
+    defer("typing_extensions", {"TypeVar": "cli.standins"})
 
 
 def defer(name: str, parts: dict[str, str]) -> None:

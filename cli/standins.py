@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, TypeVar
+import typing
+from types import FunctionType
+from typing import Any
 
 # What the recorders of eventsourcing take from its domain model, which crewlog has one of its own instead of: the base
 # of their errors, and names for types.
-TAggregateID = TypeVar("TAggregateID")
+TAggregateID = typing.TypeVar("TAggregateID")
 
 
 class EventSourcingError(Exception):
@@ -25,6 +27,18 @@ class DomainEventProtocol:
 
 class HasOriginatorIDVersion:
     """For its mapper only, which crewlog does without."""
+
+
+def TypeVar(name: str, *constraints: Any, default: object = None, **settings: Any) -> Any:  # noqa: N802 - its name
+    """That of `typing_extensions`, for eventsourcing: a default says something to type checkers only."""
+    del default
+    make: Any = typing.TypeVar
+    return make(name, *constraints, **settings)
+
+
+def isfunction(value: object) -> bool:
+    """As `inspect.isfunction`, for eventsourcing."""
+    return isinstance(value, FunctionType)
 
 
 def system() -> str:
