@@ -28,8 +28,17 @@ UNUSED = {
 # Only who writes pays for it.
 RECORDERS = {"eventsourcing"}
 # Typer and the interpreter's own modules take a name of these, which has a substitute.
-SUBSTITUTED = {"inspect", "dis", "difflib", "gettext", "platform", "typer.params", "typer.models"}
-SUBSTITUTED |= {"eventsourcing.domain", "typing_extensions"}
+SUBSTITUTED = {
+    "inspect",
+    "dis",
+    "difflib",
+    "gettext",
+    "platform",
+    "typer.params",
+    "typer.models",
+    "eventsourcing.domain",
+    "typing_extensions",
+}
 
 # The launcher leaves by os._exit, so what is loaded is told at that moment.
 PROBE = """
