@@ -213,8 +213,9 @@ class Factory(SQLiteFactory):
         with self.refusing():
             cursor = self.connection.cursor()
             check_format(cast("tables.Executes", cursor), self._path)
-            # Reads the schema while nobody waits for it.
-            cursor.execute("SELECT 1 FROM stored_events WHERE rowid = 0")
+            # Prepares what an append runs, once for each of no rows, while nobody waits for it.
+            for statement in (self._log.insert_events_statement, *tables.APPENDS):
+                cursor.executemany(statement, ())
 
     def seal(self, written: tables.Tables, place: str) -> None:
         """The last transaction: from its commit on nothing is written, also by who has opened the store before."""

@@ -113,6 +113,22 @@ _SITUATION = (
 )
 
 
+_INSERT_ID = "INSERT INTO event_id (id, position, arrived) VALUES (?, ?, ?)"
+_INSERT_KEY = "INSERT INTO keys (actor, key, id) VALUES (?, ?, ?)"
+_PUT_CHAIN = (
+    "INSERT INTO chain (replica, seq, id) VALUES (?, ?, ?) ON CONFLICT (replica)"
+    " DO UPDATE SET seq = excluded.seq, id = excluded.id WHERE excluded.seq > chain.seq"
+)
+_MOVE_HEAD = "UPDATE stream_heads SET stream = ?, id = ?, ts = ? WHERE stream = ? AND id = ?"
+_PUT_STATE = (
+    "INSERT INTO stream_state (stream, version, state, fold, unknown) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (stream) DO UPDATE SET version = excluded.version, state = excluded.state,"
+    " fold = excluded.fold, unknown = excluded.unknown"
+)
+# What an append writes, beside the event: an engine may prepare it while nobody waits.
+APPENDS = (_INSERT_ID, _INSERT_KEY, _PUT_CHAIN, _MOVE_HEAD, _PUT_STATE)
+
+
 class Tables:
     """Reads and writes of the log's own tables, inside one transaction that holds the write lock."""
 
@@ -245,8 +261,8 @@ class Tables:
         stored = Stored(event.stream, version, event.type, event.line)
         position = self._insert([stored])[0]
         run = self.cursor.execute
-        run("INSERT INTO event_id (id, position, arrived) VALUES (?, ?, ?)", (event.id, position, arrived))
-        run("INSERT INTO keys (actor, key, id) VALUES (?, ?, ?)", (event.sender, event.key, event.id))
+        run(_INSERT_ID, (event.id, position, arrived))
+        run(_INSERT_KEY, (event.sender, event.key, event.id))
         self._move(event)
         return position
 
@@ -260,16 +276,12 @@ class Tables:
         ids = [(event.id, position, arrived) for position, (event, _) in placed]
         keys = [(event.sender, event.key, event.id) for event, _ in events if event.key]
         run = self.cursor.executemany
-        run("INSERT INTO event_id (id, position, arrived) VALUES (?, ?, ?)", ids)
-        run("INSERT INTO keys (actor, key, id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", keys)
+        run(_INSERT_ID, ids)
+        run(f"{_INSERT_KEY} ON CONFLICT DO NOTHING", keys)
 
     def put_chain(self, replica: str, end: Link) -> None:
         """Move the end of a replica's chain, never back."""
-        self.cursor.execute(
-            "INSERT INTO chain (replica, seq, id) VALUES (?, ?, ?) ON CONFLICT (replica)"
-            " DO UPDATE SET seq = excluded.seq, id = excluded.id WHERE excluded.seq > chain.seq",
-            (replica, *end),
-        )
+        self.cursor.execute(_PUT_CHAIN, (replica, *end))
 
     def put_heads(self, stream: str, heads: Iterable[Head]) -> None:
         """Replace the heads of a stream."""
@@ -287,8 +299,7 @@ class Tables:
         for parent in others:
             run("DELETE FROM stream_heads WHERE stream = ? AND id = ?", (event.stream, parent))
         if first:
-            statement = "UPDATE stream_heads SET stream = ?, id = ?, ts = ? WHERE stream = ? AND id = ?"
-            run(statement, (*new, event.stream, first))
+            run(_MOVE_HEAD, (*new, event.stream, first))
         else:
             run("INSERT INTO stream_heads (stream, id, ts) VALUES (?, ?, ?)", new)
 
@@ -314,12 +325,7 @@ class Tables:
 
     def put_state(self, stream: str, state: State) -> None:
         """Keep the folded state of the stream."""
-        self.cursor.execute(
-            "INSERT INTO stream_state (stream, version, state, fold, unknown) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (stream) DO UPDATE SET version = excluded.version, state = excluded.state,"
-            " fold = excluded.fold, unknown = excluded.unknown",
-            (stream, *state),
-        )
+        self.cursor.execute(_PUT_STATE, (stream, *state))
 
 
 def moved(place: str, to: str) -> Refusal:
