@@ -36,9 +36,8 @@ def _folders(call: Call) -> dict[str, str]:
 
 
 def unread(call: Call, name: str, limit: int) -> tuple[list[Row], int]:
-    """The oldest messages to the name that it has not acked, and how many there are in all."""
+    """The oldest messages to the name that it has not acked, and how many there are in all; as of `held`, asked before."""
     from projections.mail_pages import inbox
 
-    call.store.views.catch_up()
     found = inbox(call.store.views.connection, name, limit)
     return found.rows, len(found.rows) + found.more
