@@ -242,7 +242,7 @@ class Crew(RuleBasedStateMachine):
     def a_task_is_held_exactly_while_somebody_works_on_it(self) -> None:
         held = claim_of(self.stream.state)
         assert (held is not None) == (
-            self.stream.state.state in (task.WORKING, task.IN_REVIEW, task.APPROVED)
+            self.stream.state.state in (task.WORKING, task.IN_REVIEW, task.APPROVED, task.MERGING)
         )
         if held:
             made = next(event for event in self.stream.events if event.id == held.id)
