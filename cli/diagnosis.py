@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.call import Call
 from cli.verifying import STUMBLING
+from domain.refusals import Refusal
 from export.findings import Finding
 
 if TYPE_CHECKING:
@@ -102,13 +103,20 @@ class Diagnosis:
             self._store.views.rebuild()
             done.append("views-wrong")
         live = [code for code in codes if code.startswith("live-")]
-        if live and self._store.live.rebuild().remark is None:
+        if live and self._is_live_rebuilt():
             done += live
         files = codes & FILES
         if files:
             self._store.segments.mend()
             done += sorted(files - {finding.code for finding in self._segments()})
         return done
+
+    def _is_live_rebuilt(self) -> bool:
+        """False also where the file has what the log has not: `export --rebuild` says what."""
+        try:
+            return self._store.live.rebuild().remark is None
+        except Refusal:
+            return False
 
     def _segments(self) -> Iterator[Finding]:
         from export.verify import verify_blobs, verify_segments
@@ -231,7 +239,6 @@ class Diagnosis:
             yield Finding("views-wrong", self._store.path("views.db"), message, "`crewlog rebuild`")
 
     def _git(self) -> Iterator[Finding]:
-        from domain.refusals import Refusal
         from export.git import Git
 
         folder = self._store.folder

@@ -72,11 +72,16 @@ def _take_forgotten(store: Store, log: Log, now: Replica, ends: Mapping[str, tup
     live = _unknown_live(store)
     if not behind and not live:
         return ""
+    from functools import reduce
+
+    from cli.importing import joined
     from export.importing import import_from
     from export.sources import open_source
 
-    places = [store.folder] if behind else []
-    found = import_from(log, open_source([*places, *([live] if live else [])]))
+    store.views.catch_up()  # views of the newer database are made anew now: after the import they would seem to fit
+    # live.jsonl first: it has everything in the order in which it came, and is right again by that.
+    places = [*([live] if live else []), *([store.folder] if behind else [])]
+    found = reduce(joined, [import_from(log, open_source([place])) for place in places])
     store.recovered = found
     if live and not behind and not found.events:
         return ""  # an edited line: the live file's own business

@@ -95,3 +95,16 @@ def finding_line(finding: Finding) -> str:
     where += f":{finding.line}" if finding.line >= 0 else ""
     where += f" (byte {finding.offset:,})" if finding.offset >= 0 else ""
     return f"{finding.code}  {where}  {safe(finding.message)}"
+
+
+def joined(one: Imported, other: Imported) -> Imported:
+    """Two imports, one after the other, as one."""
+    conflicts = {item.event: item for item in (*one.conflicts, *other.conflicts)}
+    findings = {(item.code, item.id or item.path): item for item in (*one.findings, *other.findings)}
+    return other._replace(
+        events=one.events + other.events,
+        streams=max(one.streams, other.streams),
+        blobs=one.blobs + other.blobs,
+        conflicts=tuple(conflicts.values()),
+        findings=tuple(findings.values()),
+    )

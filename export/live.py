@@ -208,22 +208,12 @@ class LiveFile:
             None,
         )
         if right is not None:
-            self._check_log()
+            from export.rewriting import check_lines, check_log
+
+            check_log(self._log, self.path)
+            check_lines(self._log, self.path, _lines(descriptor, right))
             os.ftruncate(descriptor, right)
         return self._feed(descriptor)
-
-    def _check_log(self) -> None:
-        """Refuse (`corrupt`) to write over lines of the file what somebody changed in the log."""
-        position = 0
-        while rows := self._log.lines(position, self._chunk):
-            position = rows[-1].id
-            for row in rows:
-                if id_of(row.state) != stated_id(row.state):
-                    message = (
-                        f"position {row.id} of the log does not hash to its id; {self.path} was left as it is"
-                    )
-                    hint = "Its lines may be what stood in the log: keep both. `crewlog verify` says more."
-                    raise Refusal("corrupt", message, hint, path=self.path)
 
     # --- comparing -----------------------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ def export(
     Every write feeds live.jsonl by itself. A segment is never edited again: --rebuild mends live.jsonl, blobs and this
     clone's own segments where somebody else did.
     """
+    call.store.log.settle()  # an older database takes in first what its files have
     live = call.store.live
     fed = live.rebuild() if rebuild else live.feed()
     if fed.remark:

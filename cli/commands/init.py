@@ -47,9 +47,9 @@ def init(
     store = Store(home.path, call.shell, "", address)
     call._keep(store)  # noqa: SLF001 - the call closes it
     _make_files(store, home)
-    adopted = 0 if existed else _adopt(store)
     if not existed:
-        _take_over(store)
+        store.log.settle()  # where a database was lost: what its own files still say
+    adopted = 0 if existed else _adopt(store)
     me = _me(call, store, stated)
     joined = _join_as_person(store, stated or me) if me else False
     remarks = [*store.warnings, *store.after_write()]
@@ -146,20 +146,6 @@ def _adopt(store: Store) -> int:
         return 0
     store.warnings += finding_lines(settle(store.log, imported.findings), full=False)
     return imported.events
-
-
-def _take_over(store: Store) -> None:
-    """Where a database was lost: take in what its own files still say, and make anew what was derived from it.
-
-    live.jsonl only where all of it came in: else it is the only place in which something still stands.
-    """
-    if not os.path.lexists(store.path("views.db")):
-        return
-    store.views.rebuild()
-    store.log.settle()
-    found = store.recovered
-    if found and not found.findings and not found.pending:
-        store.live.rebuild()
 
 
 def _make_repository(store: Store) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from cli.call import Call
 from cli.grammar import command
-from cli.importing import answer
+from cli.importing import answer, joined
 from cli.output import Answer
 from cli.progress import progress
 from cli.text import safe_line
@@ -78,10 +78,10 @@ def _exchange(call: Call, sharing: Sharing) -> tuple[Imported, list[str], int]:
     for _ in range(TRIES):
         if sharing.fetch():
             for found in _part(call, sharing, settled):
-                imported = found if imported is None else _joined(imported, found)
+                imported = found if imported is None else joined(imported, found)
             settled += sharing.merge()
         found = _take_in(call)
-        imported = found if imported is None else _joined(imported, found)
+        imported = found if imported is None else joined(imported, found)
         sent = sharing.outgoing()
         if sharing.is_pushed() or sharing.push():
             return imported, settled, sent
@@ -113,18 +113,6 @@ def _take_in(call: Call) -> Imported:
 
     with progress(call.shell, "importing") as step:
         return import_from(call.store.log, open_source([call.store.folder]), step)
-
-
-def _joined(one: Imported, other: Imported) -> Imported:
-    conflicts = {item.event: item for item in (*one.conflicts, *other.conflicts)}
-    findings = {(item.code, item.id or item.path): item for item in (*one.findings, *other.findings)}
-    return other._replace(
-        events=one.events + other.events,
-        streams=max(one.streams, other.streams),
-        blobs=one.blobs + other.blobs,
-        conflicts=tuple(conflicts.values()),
-        findings=tuple(findings.values()),
-    )
 
 
 def _would(call: Call, sharing: Sharing) -> Answer:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.clones import segments
+from tests.cli.clones import bare, clone, segments
 from tests.cli.conftest import Crew, why
 
 needs_proc = pytest.mark.skipif(
@@ -318,6 +318,31 @@ def test_a_holder_elsewhere_of_whom_nothing_says_that_it_is_lost_is_not_to_be_re
     assert "crewlog ask ada" in at_work["hint"]
     assert "--force" not in at_work["hint"]
     assert f"crewlog release {task} --force" in gone["hint"]
+
+
+def test_a_database_that_was_put_back_takes_in_what_it_forgot_in_the_order_in_which_it_had_come(
+    tmp_path: Path,
+) -> None:
+    ada = clone(bare(tmp_path), "ada")
+    ada.do("sync")
+    bob = clone(tmp_path / "origin.git", "bob")
+    bob.spawn("earlier, and known later")
+    bob.do("sync")
+    ada.do("backup safe.db")
+    ada.spawn("later, and known earlier")
+    ada.do("sync")
+    ada.spawn("after both")
+    order = ada.run("log", "--quiet").out
+    for lost in (True, False):
+        lose(ada)
+        if not lost:
+            shutil.copy(ada.folder / "safe.db", store(ada) / "crewlog.db")
+
+        ada.do("init" if lost else "export")
+
+        ada.spawn("and on")
+        assert ada.do("verify")["findings"] == []
+        assert ada.run("log", "--quiet").out.startswith(order)
 
 
 def test_a_store_that_lost_its_database_and_has_no_backup_is_whole_again_after_init(crew: Crew) -> None:

@@ -102,3 +102,26 @@ def test_a_store_that_was_copied_elsewhere_can_be_read_there(crew: Crew) -> None
     shutil.copytree(crew.folder / ".crewlog", crew.folder / "copy/.crewlog")
 
     assert crew.do("list --store copy")["tasks"][0]["id"] == task
+
+
+def test_a_live_file_with_an_event_that_the_log_lacks_is_not_cut(crew: Crew) -> None:
+    other = Crew(crew.folder.parent / "other")
+    other.folder.mkdir()
+    other.do("init --as eve")
+    other.spawn("from elsewhere")
+    theirs = (other.folder / ".crewlog/live.jsonl").read_bytes()
+    crew.spawn()
+    live = crew.folder / ".crewlog/live.jsonl"
+    live.write_bytes(live.read_bytes() + theirs + b"{}\n")
+    edited = live.read_bytes()
+
+    refused = crew.refused("export --rebuild")
+    assert why(refused) == ("corrupt", 7)
+    assert f"crewlog import {live}" in refused["hint"]
+    assert "live-unknown" not in crew.run("--json", "doctor", "--repair").json["repaired"]
+    assert live.read_bytes() == edited
+
+    assert crew.run("import", str(live)).code == 7  # its last line is none
+    crew.do("export --rebuild")
+    assert crew.do("verify")["findings"] == []
+    assert len(crew.do("list")["tasks"]) == 2
