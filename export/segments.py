@@ -170,6 +170,14 @@ class Segments:
             self._put(path, theirs, replace=True)
             return aside
 
+    def has_gap(self) -> bool:
+        """True where a segment of this clone is missing in front of another one. Only names are looked at."""
+        return any(
+            item.first > before + 1
+            for replica in self.replicas
+            for before, item in _behind_each_other(sealed_spans(self._folder, replica))
+        )
+
     def _mend(self, replica: str) -> Iterator[str]:
         chain = self._behind(replica, _NOTHING, None)
         last = 0
@@ -298,6 +306,14 @@ class Segments:
 
 
 _TEMPORARY = ".sealing-"
+
+
+def _behind_each_other(spans: Sequence[Span]) -> Iterator[tuple[int, Span]]:
+    """Each span with how far those in front of it go."""
+    last = 0
+    for item in spans:
+        yield last, item
+        last = max(last, item.last)
 
 
 Item = TypeVar("Item")

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 
-from cli.git.storing import TRACKED, WHO
+from cli.git.storing import SETTINGS, WHO
 from domain.named import NamedTuple
 from export.git import Git
 from export.segments import BLOBS, LOG
 
 FOLDERS = (LOG, BLOBS)
-SETTINGS = tuple(name for name in TRACKED if name not in FOLDERS)
 _KINDS = {"120000": "a symbolic link", "160000": "another repository"}
 _INDEX = "incoming.index"
 

@@ -20,9 +20,13 @@ def protect(crew: Store, store: Git) -> list[str]:
     """Put back what was sealed and somebody changed or removed here, before that is committed; remarks."""
     redacted = {blob_path(digest) for digest in crew.log.redacted()}
     changed = [path for path in _changed(store, "HEAD", "--", LOG, BLOBS) if path not in redacted]
-    sound = [path for path in changed if _is_sound(store, "HEAD", path)]
+    sound = [path for path in changed if is_sound(store, "HEAD", path)]
     _put_back(store, "HEAD", sound)
-    return [f"{path}: it was changed or removed here; what was sealed is kept" for path in sound]
+    fresh = store.run("ls-files", "--others", "-z", "--", LOG).parts
+    broken = [path for path in fresh if is_own(crew, path) and not _is_sound_here(crew, path)]
+    if broken or crew.segments.has_gap():
+        crew.segments.mend()
+    return [f"{path}: it was changed or removed here; what was sealed is kept" for path in (*sound, *broken)]
 
 
 def keep_sealed(crew: Store, store: Git, before: str) -> list[str]:
@@ -35,7 +39,7 @@ def keep_sealed(crew: Store, store: Git, before: str) -> list[str]:
     others = [
         path
         for path in changed
-        if not is_own(crew, path) and _is_sound(store, before, path) and not _is_sound(store, "HEAD", path)
+        if not is_own(crew, path) and is_sound(store, before, path) and not is_sound(store, "HEAD", path)
     ]
     _put_back(store, before, others)
     if own:
@@ -64,9 +68,18 @@ def _changed(store: Git, *between: str) -> list[str]:
     return store.run("diff", "--name-only", "--no-renames", "--diff-filter=MDT", "-z", *between).parts
 
 
-def _is_sound(store: Git, commit_id: str, path: str) -> bool:
+def is_sound(store: Git, commit_id: str, path: str) -> bool:
     """True for a segment or a blob that is committed as it was written."""
-    sealed, data = span(path), content(store, commit_id, path)
+    return _is_as_written(path, content(store, commit_id, path))
+
+
+def _is_sound_here(crew: Store, path: str) -> bool:
+    with open(crew.path(path), "rb") as file:
+        return _is_as_written(path, file.read())
+
+
+def _is_as_written(path: str, data: bytes) -> bool:
+    sealed = span(path)
     return is_whole(data, sealed) if sealed else path == blob_path(sha256(data).hexdigest())
 
 

@@ -12,25 +12,28 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from cli.files import make_private
-from cli.git.cleansing import SETTINGS, cleansed
-from cli.git.keeping import content, is_own, keep_sealed
+from cli.git.cleansing import cleansed
+from cli.git.keeping import content, is_own, is_sound, keep_sealed
 from cli.git.losing import branches
 from cli.git.repository import worktrees_turn
-from cli.git.storing import BRANCH, WHO, commit
+from cli.git.storing import BRANCH, SETTINGS, WHO, commit
 from cli.place import find_git
 from cli.store import Store
 from domain.refusals import Refusal
 from domain.task import APPROVED, BRANCHES, IN_REVIEW, claim_of, load, submission_of
 from export.git import Git
-from export.segments import LOG, Span, is_whole, span
+from export.segments import BLOBS, LOG, Span, is_whole, span
 from export.sources import Places, Ref
 from projections.tasks import conflicts
 
 FETCHED = "refs/remotes/origin/crewlog"
+SIDES = ("HEAD", FETCHED)
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 TRIES = 8
 # While git makes a worktree this has a HEAD of zeros, which a fetch takes for a commit that is missing.
 _UNFINISHED = "bad object worktrees/"
+# No file of a store becomes another one, however alike they are. (Not every git heeds the first of these.)
+_AS_THEY_ARE = ("-c", "merge.renames=false", "-c", "merge.directoryRenames=false")
 CONFLICTS = 10_000  # so many are looked through for branches
 
 
@@ -98,7 +101,8 @@ class Sharing:
             return []
         own = [f"{LOG}/{replica}" for replica in self.crew.segments.replicas]
         line = ("diff", "--name-only", "--no-renames", "--diff-filter=MT", "-z", "HEAD", FETCHED, "--", *own)
-        return [path for path in self.store.run(*line).parts if self._is_whole_there(path)]
+        changed = self.store.run(*line).parts
+        return [path for path in changed if self._is_whole_there(path) and is_sound(self.store, "HEAD", path)]
 
     def make_way(self, paths: list[str]) -> list[str]:
         """Keep the remote's segments under their names, and this clone's beside them; remarks."""
@@ -117,6 +121,7 @@ class Sharing:
             return []
         before, sound = self.store.line("rev-parse", "HEAD"), cleansed(self.store, FETCHED)
         line = (
+            *_AS_THEY_ARE,
             "merge",
             "--quiet",
             "--no-edit",
@@ -152,26 +157,32 @@ class Sharing:
         return sum(item.last - item.first + 1 for item in spans if item)
 
     def _settle(self, said: str) -> list[str]:
-        """Of settings that both sides changed keep the remote's, of segments one's own; all else is nobody's to decide."""
+        """Of what git could not merge keep the side that is as it must be; all else is nobody's to decide."""
         parts = self.store.run("diff", "--name-only", "--diff-filter=U", "-z").parts
-        shared = [path for path in parts if path in SETTINGS]
-        own = [path for path in parts if self._is_broken_own(path)]
-        strange = [path for path in parts if path not in (*shared, *own)]
+        gone = [path for path in parts if not any(content(self.store, side, path) for side in SIDES)]
+        sides = {path: self._side(path) for path in parts if path not in gone}
+        strange = [path for path, side in sides.items() if not side]
         if strange or not parts:
             self.store.run("merge", "--abort", codes=(0, 128))
             message = f"the branch {BRANCH} cannot be merged: {', '.join(strange) or said.strip()[:200]}"
             hint = f"Two clones wrote one segment; look with `git -C {self.store.folder} log --all --stat`."
             raise Refusal("corrupt", message, hint, files=strange)
-        for side, paths in (("--theirs", shared), ("--ours", own)):
-            if paths:
-                self.store.run("checkout", "--quiet", side, "--", *paths)
-        self.store.run("add", "--", *parts)
+        for path, side in sides.items():
+            self.store.run("checkout", "--quiet", side, "--", path)
+        for path in gone:  # taken out on both sides, where git saw two files made of it
+            self.store.run("rm", "--quiet", "--cached", "--", path)
         self.store.run("commit", "--quiet", "--no-verify", "--no-gpg-sign", "-m", "sync", environ=WHO)
-        return [f"{path}: both sides changed it; the remote's is kept" for path in shared]
+        theirs = [path for path, side in sides.items() if side == FETCHED and not path.startswith(BLOBS)]
+        return [f"{path}: both sides changed it; the remote's is kept" for path in theirs]
 
-    def _is_broken_own(self, path: str) -> bool:
-        """True for a segment of this clone that the remote has in a form that no clone can have written."""
-        return is_own(self.crew, path) and not self._is_whole_there(path)
+    def _side(self, path: str) -> str:
+        """The commit that has the file as it must be: of settings the remote's, else the only one that is sound, or ""."""
+        if path in SETTINGS:
+            return FETCHED
+        here, there = (is_sound(self.store, side, path) for side in SIDES)
+        if here != there:
+            return "HEAD" if here else FETCHED
+        return "HEAD" if is_own(self.crew, path) and not there else ""
 
     def _is_whole_there(self, path: str) -> bool:
         sealed = span(path)

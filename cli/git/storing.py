@@ -7,13 +7,14 @@ repository around it pass a repository by.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from cli.files import make_folder, write_private
 from export.git import Git
 
 BRANCH = "crewlog"
-TRACKED = ("config.toml", "signers", "log", "blobs")
+SETTINGS = ("config.toml", "signers")
+TRACKED = (*SETTINGS, "log", "blobs")
 IGNORED = "# Only what is to be shared; all else is this clone's own.\n/*\n" + "".join(
     f"!/{name}\n" for name in TRACKED
 )
@@ -38,12 +39,12 @@ def make_repository(store: str, environ: Mapping[str, str]) -> None:
         tree = git.line("hash-object", "-t", "tree", "-w", "--stdin")
         first = git.run("commit-tree", tree, "-m", "a crew's log", environ={**WHO, **_BEGINNING}).line
         git.run("update-ref", f"refs/heads/{BRANCH}", first, "")
-    commit(git, "settings")
+    commit(git, "settings", SETTINGS)
 
 
-def commit(git: Git, why: str) -> str | None:
-    """Commit what is tracked, if that changed; the commit. `git` is in the store's folder."""
-    there = [name for name in TRACKED if os.path.lexists(os.path.join(git.folder, name))]
+def commit(git: Git, why: str, names: Sequence[str] = TRACKED) -> str | None:
+    """Commit what is tracked (of these names), if that changed; the commit. `git` is in the store's folder."""
+    there = [name for name in names if os.path.lexists(os.path.join(git.folder, name))]
     git.run("add", "--", *there)
     if git.says("diff", "--cached", "--quiet"):
         return None

@@ -81,6 +81,47 @@ def test_what_somebody_did_to_sealed_files_on_the_branch_is_undone_by_whoever_ha
     assert b"of bob" in of_bob.read_bytes()
 
 
+@pytest.mark.parametrize("how", ["a gap", "damage", "a gap, and init"])
+def test_what_befell_a_segment_before_it_was_committed_does_not_come_onto_the_branch(
+    how: str, pair: tuple[Crew, Crew], tmp_path: Path
+) -> None:
+    ada, _ = pair
+    for text in ("a", "b"):
+        ada.do(f"note one 'of ada {text}' --as ada")
+        ada.do("export")
+    [first] = [path for path in segments(ada) if b"of ada a" in path.read_bytes()]
+    if how == "damage":
+        first.write_bytes(first.read_bytes().replace(b"of ada a", b"of eve a"))
+    else:
+        first.unlink()
+    if "init" in how:
+        ada.do("init")
+
+    ada.do("sync")
+
+    assert b"of ada a" in first.read_bytes()
+    auditor = Crew(tmp_path / "auditor", ada.environ)
+    git(tmp_path, "clone", "-q", "-b", "main", str(tmp_path / "origin.git"), "auditor")
+    assert auditor.do("audit --from origin/crewlog")["findings"] == []
+
+
+def test_a_blob_that_is_taken_out_and_one_like_it_that_is_added_elsewhere_are_two(
+    pair: tuple[Crew, Crew],
+) -> None:
+    ada, bob = pair
+    [path] = (ada.folder / ".crewlog/blobs").glob("*/*")
+    bob.do("spawn two --body - --as bob", stdin="b" * 5_000 + "\nand more\n")
+    bob.do(f"redact {path.name} --reason 'a password' --as bob")
+    ada.do("spawn three --body - --as ada", stdin="b" * 5_000 + "\nand else\n")
+    ada.do(f"redact {path.name} --reason 'a password' --as ada")
+
+    for crew in (bob, ada, bob, ada):
+        assert crew.do("sync")["pushed"]
+
+    assert [crew.do("verify")["findings"] for crew in pair] == [[], []]
+    assert len([name for name in on_the_branch(ada) if name.startswith("blobs/")]) == 2
+
+
 def test_a_blob_that_was_taken_out_goes_from_the_branch_too(pair: tuple[Crew, Crew]) -> None:
     ada, _ = pair
     [path] = [path for path in on_the_branch(ada) if path.startswith("blobs/")]
