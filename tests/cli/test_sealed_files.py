@@ -81,7 +81,7 @@ def test_what_somebody_did_to_sealed_files_on_the_branch_is_undone_by_whoever_ha
     assert b"of bob" in of_bob.read_bytes()
 
 
-@pytest.mark.parametrize("how", ["a gap", "damage", "a gap, and init"])
+@pytest.mark.parametrize("how", ["a gap", "damage", "damage, and init"])
 def test_what_befell_a_segment_before_it_was_committed_does_not_come_onto_the_branch(
     how: str, pair: tuple[Crew, Crew], tmp_path: Path
 ) -> None:
@@ -90,7 +90,7 @@ def test_what_befell_a_segment_before_it_was_committed_does_not_come_onto_the_br
         ada.do(f"note one 'of ada {text}' --as ada")
         ada.do("export")
     [first] = [path for path in segments(ada) if b"of ada a" in path.read_bytes()]
-    if how == "damage":
+    if "damage" in how:
         first.write_bytes(first.read_bytes().replace(b"of ada a", b"of eve a"))
     else:
         first.unlink()
