@@ -48,7 +48,8 @@ def work(crew: Crew, rng: random.Random) -> None:
 def redact(crew: Crew, rng: random.Random) -> None:
     blobs = sorted(path.name for path in (crew.folder / ".crewlog/blobs").glob("*/*"))
     if blobs:
-        crew.do(f"redact {rng.choice(blobs)} --reason 'a password' --as {crew.folder.name}")
+        done = crew.run("redact", rng.choice(blobs), "--reason", "a password", "--as", crew.folder.name)
+        assert done.code in (0, 3), done  # an old database may know nothing of it yet
 
 
 def sync(crew: Crew, _: random.Random) -> None:
