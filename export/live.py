@@ -37,6 +37,7 @@ _REMARKS = {
     "disk-full": "live-unwritable",
     "unsafe-store": "live-unsafe",
 }
+_WHOSE = "Look who put it there."
 _REBUILD = "`crewlog export --rebuild` writes it again from the log."
 
 Progress = Callable[[int, int], None]
@@ -146,7 +147,7 @@ class LiveFile:
             raise queue.unwritable(error, self.path) from error
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise Refusal("unsafe-store", f"{self.path} is not a regular file", "Look who put it there.")
+                raise Refusal("unsafe-store", f"{self.path} is not a regular file", _WHOSE)
             yield descriptor
         finally:
             os.close(descriptor)
@@ -224,7 +225,7 @@ class LiveFile:
 
         `progress(done, total)` counts bytes. Codes: `live-changed` (a line's bytes), `live-unknown` (no event of this
         log), `live-missing` (events left out), `live-repeated` (again, or out of order), `live-torn` (half a line at
-        the end), `live-behind` (not fed yet), `live-absent` (no file).
+        the end), `live-behind` (not fed yet), `live-absent` (no file), `live-unsafe` (no regular file).
         """
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -233,6 +234,8 @@ class LiveFile:
         except OSError as error:
             return [Finding("live-unreadable", self.path, f"{self.path} cannot be read: {error.strerror}")]
         try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return [Finding("live-unsafe", self.path, f"{self.path} is not a regular file", _WHOSE)]
             return list(self._compare(descriptor, progress, since))[:FINDING_LIMIT]
         finally:
             os.close(descriptor)

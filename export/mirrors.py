@@ -13,7 +13,7 @@ from domain.event import LINE_LIMIT, stated_id
 from domain.refusals import Refusal
 from export.live import Place
 from export.segments import Span, sealed_spans
-from export.sources import open_plain
+from export.sources import File, open_plain
 
 _BLOCK = 1 << 20
 
@@ -56,7 +56,7 @@ class SegmentMirror:
 
     def __init__(self, folder: str, replica: str) -> None:
         self._folder = folder
-        self._spans = sealed_spans(folder, replica)[::-1]
+        self._spans = _spans(folder, replica)[::-1]
         self._descriptor = -1
         self._offset = 0
         self.held: dict[str, int] = {}
@@ -99,9 +99,14 @@ class SegmentMirror:
         self._descriptor = -1
 
 
-def is_held(span: Span, held: Held) -> bool:
-    """True if the whole segment was found to be what the log has."""
-    return held.get(span.path) == span.last - span.first + 2
+def is_held(folder: str, file: File, held: Held) -> bool:
+    """True if the whole file, a segment in its own place, was found to be what the log has."""
+    found = file.span
+    return (
+        found is not None
+        and file.path == os.path.join(folder, found.path)
+        and held.get(found.path) == found.last - found.first + 2
+    )
 
 
 def place_near(path: str, offset: int) -> tuple[int, str]:
@@ -116,6 +121,14 @@ def place_near(path: str, offset: int) -> tuple[int, str]:
     _, newline, rest = block.partition(b"\n")
     begin = offset + len(block) - len(rest)
     return (begin, stated_id(rest)) if newline and rest else (0, "")
+
+
+def _spans(folder: str, replica: str) -> list[Span]:
+    """The segments of a replica; none where its name is no folder's."""
+    try:
+        return sealed_spans(folder, replica)
+    except (OSError, ValueError):
+        return []
 
 
 def _opened(path: str) -> int:

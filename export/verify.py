@@ -265,7 +265,7 @@ def verify_segments(
             message = f"{before + 1} to {file.span.first - 1} of {file.span.replica} are in no segment"
             found.say("segment-missing", message, path=file.path, hint=_SEGMENT)
         ends[file.span.replica] = max(before, file.span.last)
-        if not is_held(file.span, held):
+        if not is_held(folder, file, held):
             _verify_file(log, source, file, found)
         done += file.size
         if progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 from collections.abc import Callable, Generator, Sequence
@@ -301,6 +302,34 @@ def test_each_flipped_byte_of_a_segment_is_found(crew: Crew, how: str) -> None:
         (finding, *_) = verify_segments(log, folder, None, held())
         assert (finding.code, finding.line, finding.offset) == ("segment-changed", 1, 0), place
     log.close()
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a pipe"])
+def test_a_live_file_that_is_no_file_is_found(kind: str, busy: Crew) -> None:
+    path = store(busy) / "live.jsonl"
+    path.unlink()
+    (path.mkdir if kind == "a folder" else lambda: os.mkfifo(path))()
+
+    assert [finding["code"] for finding in same_by_several(busy)] == ["live-unsafe"]
+
+
+def test_what_is_no_folder_of_segments_keeps_nobody_from_looking(busy: Crew) -> None:
+    (folder,) = (store(busy) / "log").iterdir()
+    folder.rename(busy.folder / "elsewhere")
+    folder.write_text("")
+
+    assert same_by_several(busy) == []
+
+
+def test_a_file_elsewhere_that_bears_a_segments_name_is_read_as_well(busy: Crew) -> None:
+    (path,) = segments(busy)
+    other = path.parents[1] / "x" / "log" / path.parent.name / path.name
+    other.parent.mkdir(parents=True)
+    other.write_bytes(path.read_bytes().replace(b"a note", b"a vote"))
+
+    (finding, *_) = same_by_several(busy)
+
+    assert (finding["code"], finding["path"]) == ("segment-changed", str(other))
 
 
 def test_a_segment_that_was_removed_is_missing(busy: Crew) -> None:
