@@ -10,10 +10,11 @@ from domain.refusals import Refusal
 from export.findings import Finding
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from domain.event import Event
     from domain.task import Task
 
-CHUNK = 1_000
 SIGNERS_VARIABLE = "CREWLOG_SIGNERS"
 
 
@@ -69,27 +70,19 @@ def judge(call: Call, event: Event) -> str:
     return f"bad signature: {why}" if why else "signed"
 
 
-def bad_signatures(call: Call) -> list[Finding]:
-    """A finding for each approval whose signature is not the approver's, or is missing where it was asked for."""
+def bad_signatures(call: Call, approvals: Iterable[str]) -> list[Finding]:
+    """A finding for each of these approvals whose signature is not the approver's, or is missing where it was asked for."""
     found: list[Finding] = []
-    position, log = 0, call.store.log
-    while rows := log.lines(position, CHUNK):
-        position = rows[-1].id
-        for row in rows:
-            if row.type == "task.approved" and (
-                b'"signature"' in row.state or b'"policy":"signed"' in row.state
-            ):
-                found += _finding(call, row.state)
+    for event in map(call.store.log.event, approvals):
+        if event:
+            found += _finding(call, event)
     return found
 
 
 _CODES = {"not signed": "approval-unsigned", "not checked": "approval-unchecked"}
 
 
-def _finding(call: Call, line: bytes) -> list[Finding]:
-    from domain.event import parse
-
-    event = parse(line)
+def _finding(call: Call, event: Event) -> list[Finding]:
     said = judge(call, event)
     if said == "signed":
         return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cli.approvals import CHUNK, judge
+from cli.approvals import judge
 from cli.call import Call
 from domain.task import Approved, Completed, InReview, Merging
 from export.findings import Finding
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from domain.event import Event
     from domain.task import Approval, Submission, Task
 
+CHUNK = 1_000
 Row = dict[str, Any]
 _PAST_THE_LOG = frozenset(
     {"commit-missing", "commit-not-here", "merge-unnamed", "merge-lost", "unapproved-in-base"}

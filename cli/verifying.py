@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from cli.store import Store
     from domain.stores.apart import Apart
-    from export.verify import Verified
+    from export.looking import Looked
     from projections.views import Comparison
 
 
-def verify_all(call: Call) -> tuple[Verified, list[Finding]]:
+def verify_all(call: Call) -> tuple[Looked, list[Finding]]:
     """All checks of the store, or of the segments that `--from` names."""
     from domain.stores.apart import Apart
 
@@ -41,7 +41,7 @@ def verify_all(call: Call) -> tuple[Verified, list[Finding]]:
 STUMBLING = (ValueError, TypeError, KeyError)
 
 
-def _verify(call: Call, apart: Apart, comparison: Comparison | None) -> tuple[Verified, list[Finding]]:
+def _verify(call: Call, apart: Apart, comparison: Comparison | None) -> tuple[Looked, list[Finding]]:
     from export import verify
     from export.forks import settle
 
@@ -61,7 +61,7 @@ def _verify(call: Call, apart: Apart, comparison: Comparison | None) -> tuple[Ve
         parts += [partial(_segments, call, looked), partial(_live, call, looked)]
     else:
         parts.append(partial(_read, store))
-    parts.append(partial(_approvals, call))
+    parts.append(partial(_approvals, call, looked))
     for part in parts:
         try:
             found += part()
@@ -80,7 +80,7 @@ def _views(call: Call, comparison: Comparison | None) -> list[Finding]:
     return [Finding("views-wrong", path, "the views are not what the log says", hint)]
 
 
-def _states(call: Call, looked: Verified, comparison: Comparison | None) -> list[Finding]:
+def _states(call: Call, looked: Looked, comparison: Comparison | None) -> list[Finding]:
     from export.verify import verify_states
     from projections.tasks import states
 
@@ -89,14 +89,14 @@ def _states(call: Call, looked: Verified, comparison: Comparison | None) -> list
         return verify_states(call.store.log, step, folded, looked.streams)
 
 
-def _segments(call: Call, looked: Verified) -> list[Finding]:
+def _segments(call: Call, looked: Looked) -> list[Finding]:
     from export.verify import verify_segments
 
     with progress(call.shell, "segments") as step:
         return verify_segments(call.store.log, call.store.folder, step, looked.held)
 
 
-def _live(call: Call, looked: Verified) -> list[Finding]:
+def _live(call: Call, looked: Looked) -> list[Finding]:
     with progress(call.shell, "live.jsonl") as step:
         return call.store.live.compare(step, looked.live)
 
@@ -108,14 +108,14 @@ def _read(store: Store) -> list[Finding]:
     return list(store.imported.findings) if isinstance(store, Borrowed) else []
 
 
-def _approvals(call: Call) -> list[Finding]:
+def _approvals(call: Call, looked: Looked) -> list[Finding]:
     """Signatures of approvals that are not good."""
     from cli.approvals import bad_signatures
 
-    return bad_signatures(call)
+    return bad_signatures(call, looked.signed)
 
 
-def checkpoint_findings(call: Call, path: str, looked: Verified, name: str, signers: str) -> list[Finding]:
+def checkpoint_findings(call: Call, path: str, looked: Looked, name: str, signers: str) -> list[Finding]:
     """What keeps the log from being a continuation of a kept checkpoint."""
     from export.checkpoint import compare, read, signature_finding
 

@@ -102,7 +102,8 @@ class Looked(NamedTuple):
 
     `streams`, `ends`: how streams and chains are at its end. `opened`, `begun`: what the first event of each that it
     meets says of what must be before it: the number in the stream and the parents; the end of the chain. `borne`: the sum
-    that `export.keys.agree` compares. `began`, `live`: from where to where live.jsonl is the log. `last`: the position of
+    that `export.keys.agree` compares. `signed`: the approvals that bear a
+    signature, or should. `began`, `live`: from where to where live.jsonl is the log. `last`: the position of
     the last event. `unread`: how many events have bytes that are not theirs.
     """
 
@@ -115,6 +116,7 @@ class Looked(NamedTuple):
     arrived: tuple[int, int]
     borne: int
     blobs: dict[str, str]
+    signed: list[str]
     began: Place
     live: Place
     held: Held
@@ -185,7 +187,14 @@ def joined(looked: Sequence[Looked | None]) -> Looked | None:
         live = _further(before, live, part)
     events, borne = sum(part.events for part in sound), sum(part.borne for part in sound)
     return first._replace(
-        events=events, borne=borne, streams=streams, ends=ends, held=held, blobs=blobs, live=live
+        signed=[event_id for part in sound for event_id in part.signed],
+        events=events,
+        borne=borne,
+        streams=streams,
+        ends=ends,
+        held=held,
+        blobs=blobs,
+        live=live,
     )
 
 
@@ -214,6 +223,7 @@ class _Looking:
         self._arrived = self._first_arrived = 0
         self._borne = self._unread = self._events = self._last = 0
         self._blobs: dict[str, str] = {}
+        self._signed: list[str] = []
         self._found = Findings()
         self._mirrors: dict[str, SegmentMirror] = {}
         self._live = LiveMirror(os.path.join(part.folder, "live.jsonl") if part.folder else "", part.place)
@@ -251,6 +261,8 @@ class _Looking:
                 borne += hash((body["from"], body["key"], event_id))
             if body["ts"] > latest or body["type"] not in EVENT_TYPES or body["v"] > VERSION:
                 self._odd(row[0], body)
+            if body["type"] == "task.approved" and _is_signed(line):
+                self._signed.append(event_id)
             if b'"blob":' in line:
                 self._refer(line, event_id)
         self._borne += borne
@@ -396,6 +408,7 @@ class _Looking:
             (self._first_arrived, self._arrived),
             self._borne,
             self._blobs,
+            self._signed,
             self._part.place,
             self._live.place,
             held,
@@ -403,6 +416,10 @@ class _Looking:
             self._holes,
             self._found,
         )
+
+
+def _is_signed(line: bytes) -> bool:
+    return b'"signature"' in line or b'"policy":"signed"' in line
 
 
 _NONE: list[str] = []

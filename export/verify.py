@@ -18,18 +18,15 @@ import orjson
 from domain import event, history, task
 from domain.event import id_of, stated_id
 from domain.log import FOLDS
-from domain.named import NamedTuple
 from domain.refusals import Refusal
 from domain.stores.apart import WORTHWHILE, Apart
 from export.beside import IMPORT, Beside
 from export.findings import Finding
 from export.importing import AHEAD
 from export.keys import kept
-from export.live import Place
 from export.looking import (
     CHUNK,
     KEEP,
-    End,
     Findings,
     Heads,
     Looked,
@@ -48,18 +45,6 @@ if TYPE_CHECKING:
     from domain.log import Log, StreamState
 
 
-class Verified(NamedTuple):
-    """What was found in the log itself, and how far live.jsonl and segments are the same."""
-
-    events: int
-    ends: dict[str, End]
-    blobs: dict[str, str]
-    findings: list[Finding]
-    live: Place = Place()
-    held: Held = MappingProxyType({})
-    streams: Mapping[str, Heads] = MappingProxyType({})
-
-
 # --- the log ---------------------------------------------------------------------------------------------------------
 
 
@@ -69,19 +54,18 @@ def verify_log(
     folder: str = "",
     apart: Apart | None = None,
     take: Take | None = None,
-) -> Verified:
+) -> Looked:
     """Bytes, ids, chains, parents, and the tables that are kept beside the events; all of one moment.
 
     `folder`: the store's, where live.jsonl and segments are compared as well. `apart`: where other processes may help.
-    `take` is given the events where no other process reads them, as `export.looking.look` says.
+    `take` is given the events where no other process reads them, as `export.looking.look` says. What is wrong is among the
+    findings of what was looked at.
     """
     with log.snapshot():
         whole = Part(0, log.position(), folder, event.format_time(log.clock() + AHEAD))
         looked, sum_of_keys = _looked_apart(log, whole, progress, apart, take)
         Beside(log, looked, sum_of_keys).compare()
-    return Verified(
-        looked.events, looked.ends, looked.blobs, looked.findings, looked.live, looked.held, looked.streams
-    )
+    return looked
 
 
 def _looked_apart(
