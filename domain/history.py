@@ -50,6 +50,11 @@ class History(NamedTuple):
     dispositions: Mapping[str, str]
     heads: tuple[str, ...]
 
+    @property
+    def unknown(self) -> int:
+        """How many events this version does not understand."""
+        return sum(became == UNKNOWN for became in self.dispositions.values())
+
 
 def step(kind: Fold, state: Any, event: Event) -> tuple[Any, str]:
     """The state after the next event of the order, and what became of the event."""

@@ -174,7 +174,7 @@ class _Stream:
         old = history.fold(kind, [item for item in events if item.id not in new])
         now = history.fold(kind, events)
         self._before, self._state = old.state, now.state
-        self._unknown = sum(became == UNKNOWN for became in now.dispositions.values())
+        self._unknown = now.unknown
         self._conflicts = [
             item
             for item in now.order

@@ -21,7 +21,7 @@ from domain import agent, event, history, journal, mail, task
 from domain.blobs import MEDIA_TYPE, Blob, check_in, preview
 from domain.draft import Draft
 from domain.event import PARENT_LIMIT, Event, Json
-from domain.history import UNKNOWN, Fold
+from domain.history import Fold
 from domain.named import NamedTuple
 from domain.names import TASK_PREFIX, check_name, is_stored_address, task_id
 from domain.refusals import Refusal
@@ -40,8 +40,8 @@ MOST = 2**63 - 1
 # Position, stream, number in the stream, type, bytes; id and arrival (µs) as the table of ids says them, or None.
 Row = tuple[int, str, int, str, bytes, str | None, int | None]
 
-# Stream, its version, its state as it is kept, the version of the fold that made it.
-StreamState = tuple[str, int, bytes | None, int]
+# Stream, its version, its state as it is kept, the version of the fold that made it, how many events that did not know.
+StreamState = tuple[str, int, bytes | None, int, int]
 
 Environment = Mapping[str, str]
 
@@ -584,14 +584,14 @@ class Log:
             stream = rows[-1][0]
 
     def all_states(self) -> Generator[StreamState]:
-        """Every stream with its version, its state as it is kept, and the version of the fold that made it."""
+        """Every stream with its version, its state as it is kept, and what is known of the fold that made it."""
         stream = ""
         while rows := self._select(
-            "SELECT stream, version, state, fold FROM stream_state WHERE stream > ? ORDER BY stream LIMIT ?",
+            "SELECT stream, version, state, fold, unknown FROM stream_state WHERE stream > ? ORDER BY stream LIMIT ?",
             (stream, CHUNK),
         ):
-            for name, version, data, fold in rows:
-                yield name, version, bytes(data) if data is not None else None, fold
+            for name, version, data, fold, unknown in rows:
+                yield name, version, bytes(data) if data is not None else None, fold, unknown
             stream = rows[-1][0]
 
     def all_streams(
@@ -638,7 +638,7 @@ class Log:
     def state_hash(self) -> str:
         """sha256 over the state of every stream: equal in all clones that hold the same events."""
         digest = hashlib.sha256()
-        for stream, _, data, fold in self.all_states():
+        for stream, _, data, fold, _ in self.all_states():
             kind = FOLDS.get(stream.partition("/")[0])
             if kind is None:
                 continue
@@ -873,9 +873,8 @@ class Transaction:
         """Fold the stream from its beginning: by an older rule it was folded otherwise, or it has several heads."""
         kind = FOLDS[stream.partition("/")[0]]
         folded = history.fold(kind, self._history(stream))
-        unknown = sum(became == UNKNOWN for became in folded.dispositions.values())
         data = kind.dump(folded.state) if folded.state is not None else None
-        self._tables.put_state(stream, State(version, data, kind.FOLD, unknown))
+        self._tables.put_state(stream, State(version, data, kind.FOLD, folded.unknown))
         return folded.state
 
     def _store(

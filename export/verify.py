@@ -115,19 +115,20 @@ def verify_states(
 def _verify_states(log: Log, progress: Progress | None, settled: _Settled) -> list[Finding]:
     found = Findings()
     total, done, kept = log.position(), 0, 0
-    for (stream, version, data, fold), events in log.all_streams(settled.has):
-        kept += 1
+    for (stream, version, data, fold, unknown), events in log.all_streams(settled.has):
+        kept += events != []
         if events is None:  # its bytes were changed, which is a finding of its own
             continue
         kind = FOLDS.get(stream.partition("/")[0])
         done += len(events)
-        if version != len(events):
+        if version != len(events) or not version:
             found.say(
                 "state-wrong", f"{stream} has {len(events)} events, and its state was made of {version}"
             )
         elif kind and fold == kind.FOLD:
-            state = history.fold(kind, events).state
-            if data != (kind.dump(state) if state is not None else None):
+            folded = history.fold(kind, events)
+            state = kind.dump(folded.state) if folded.state is not None else None
+            if (data, unknown) != (state, folded.unknown):
                 found.say(
                     "state-wrong", f"the state of {stream} is not what its events come to", hint=_REFOLD
                 )
@@ -150,12 +151,12 @@ class _Settled:
 
     def has(self, kept: StreamState) -> bool:
         """True for one of them; to be asked in the order of the streams."""
-        stream, version, data, fold = kept
+        stream, version, data, fold, unknown = kept
         while self._next and self._next[0] < stream:
             self._next = next(self._folded, None)
         if (
             self._next != (stream, data)
-            or fold != task.FOLD
+            or (fold, unknown) != (task.FOLD, 0)
             or self._streams.get(stream, _UNSEEN)[0] != version
         ):
             return False

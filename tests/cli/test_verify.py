@@ -135,6 +135,14 @@ TAMPERED: dict[str, tuple[str, set[str]]] = {
         ),
         {"state-wrong"},
     ),
+    "how much of a task is unknown": ("UPDATE stream_state SET unknown = 1", {"state-wrong"}),
+    "a state of no events in the place of another": (
+        (
+            "INSERT INTO stream_state SELECT 'task/none', 0, NULL, fold, 0 FROM stream_state WHERE stream LIKE 'task/%' LIMIT 1;"
+            "DELETE FROM stream_state WHERE stream = (SELECT max(stream) FROM stream_state WHERE version > 0)"
+        ),
+        {"state-wrong"},
+    ),
     "the heads of a stream": ("DELETE FROM stream_heads WHERE stream LIKE 'task/%'", {"heads-wrong"}),
     "when an event came": ("UPDATE event_id SET arrived = 0 WHERE position = 3", {"arrival-wrong"}),
     "the table of ids": (
