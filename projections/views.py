@@ -33,7 +33,7 @@ Answer = TypeVar("Answer")
 class Rebuilt(NamedTuple):
     """What a rebuild found: `same` is False where the views were not what the log says.
 
-    `hash_before` is "" where there were no sound views of this version to compare with.
+    `hash_before` is "" where there were no views of this version and of this log, or damaged ones, which are not the same.
     """
 
     events: int
@@ -49,10 +49,11 @@ class Comparison:
     `same`: once that is done, False where the live views are not what the log says.
     """
 
-    def __init__(self, anew: Anew, live: Files | None) -> None:
-        """`live` is None where there are no sound views to compare with."""
+    def __init__(self, anew: Anew, live: Files | None, *, damaged: bool) -> None:
+        """`live` is None where there are no sound views to compare with: none at all, or `damaged` ones."""
         self._anew = anew
         self._live = live
+        self._damaged = damaged
         self.same: bool | None = None
 
     @property
@@ -73,12 +74,14 @@ class Comparison:
         return self.same
 
     def _equal(self) -> bool:
+        if self._live is None:
+            return not self._damaged
         try:
-            return self._live is None or self._anew.equals(self._live)
+            return self._anew.equals(self._live)
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
-            return True  # a damaged file is no views at all, and is made anew when it is read
+            return False
 
 
 class Views:
@@ -233,9 +236,9 @@ class Views:
         try:
             with self._files.turn(wait=True):
                 self._files.sweep()
-                live = self._caught_up()
+                live, damaged = self._caught_up()
                 with self._beginning_anew(live or folding.everything(self._log), apart) as anew:
-                    before = self._hash() if live else ""
+                    before = self._hash() if live else None if damaged else ""
                     events = anew.finish(progress).position
                     after = anew.state_hash()
                     self._replace_live(anew.connection)
@@ -243,7 +246,7 @@ class Views:
             raise Refusal(
                 "unwritable", f"the views cannot be rebuilt: {unusable}", path=self._files.path
             ) from None
-        return Rebuilt(events, before, after, before in ("", after), time.monotonic() - started)
+        return Rebuilt(events, before or "", after, before in ("", after), time.monotonic() - started)
 
     def compare(self, progress: Progress | None = None) -> bool | None:
         """Fold the whole log anew and compare, and leave the live file as it is; None where nothing can be written."""
@@ -257,28 +260,31 @@ class Views:
             try:
                 held.enter_context(self._files.turn(wait=True))
                 self._files.sweep()
-                live = self._caught_up()
+                live, damaged = self._caught_up()
                 until = live or folding.everything(self._log)
                 anew = held.enter_context(self._beginning_anew(until, apart, kept=False))
-                comparison = Comparison(anew, self._files if live else None)
+                comparison = Comparison(anew, self._files if live else None, damaged=damaged)
             except Unusable:
                 comparison = None
             yield comparison
 
-    def _caught_up(self) -> Checkpoint | None:
-        """How far the live views are, caught up; None where they are of no use."""
-        with suppress(sqlite3.DatabaseError):
+    def _caught_up(self) -> tuple[Checkpoint | None, bool]:
+        """How far the live views are, caught up, None where they are of no use; whether they are damaged."""
+        try:
             if self._is_sound():
                 with self._files.writer() as connection:
                     self._fold(connection)
-                    return folding.checkpoint(connection)
-        return None
+                    return folding.checkpoint(connection), False
+        except sqlite3.DatabaseError as error:
+            return None, is_damage(error)
+        return None, False
 
-    def _hash(self) -> str:
-        """The hash of the live views, "" where they turn out to be damaged."""
-        with suppress(sqlite3.DatabaseError):
+    def _hash(self) -> str | None:
+        """The hash of the live views; None where they turn out to be damaged, "" where they can't be read now."""
+        try:
             return folding.state_hash(self.connection, self._set)
-        return ""
+        except sqlite3.DatabaseError as error:
+            return None if is_damage(error) else ""
 
     @contextmanager
     def _beginning_anew(

@@ -209,6 +209,28 @@ def test_views_that_were_edited_are_found_and_made_anew(busy: Crew) -> None:
     assert codes(busy) == []
 
 
+@pytest.mark.parametrize("how", ["no database", "pages of zeros", "half of it", "no table of the tasks"])
+def test_damaged_views_are_found_and_made_anew(how: str, busy: Crew) -> None:
+    path = store(busy) / "views.db"
+    if how == "no table of the tasks":
+        connection = sqlite3.connect(path)
+        connection.execute("DROP TABLE tasks")
+        connection.close()
+    else:
+        data = path.read_bytes()
+        third = len(data) // 3
+        changed = {
+            "no database": b"garbage" * 1_000,
+            "pages of zeros": data[:third] + bytes(third) + data[2 * third :],
+            "half of it": data[: len(data) // 8192 * 4096],
+        }
+        path.write_bytes(changed[how])
+
+    assert [finding["code"] for finding in same_by_several(busy)] == ["views-wrong"]
+    assert busy.do("rebuild")["same"] is False
+    assert codes(busy) == []
+
+
 def test_a_state_that_was_edited_is_folded_anew_by_doctor(busy: Crew) -> None:
     plainly(busy, TAMPERED["the state of a task"][0])
 
