@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import marshal
+import os
 import sqlite3
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -76,6 +77,13 @@ def checkpoint(connection: sqlite3.Connection) -> Checkpoint:
 def move(connection: sqlite3.Connection, to: Checkpoint) -> None:
     """Write down how far this database is."""
     connection.execute("INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?, ?, ?)", to)
+
+
+def marked(connection: sqlite3.Connection) -> Checkpoint:
+    """The checkpoint of an empty database, made one that no other has; the first fold forgets that."""
+    mark = Checkpoint(event=os.urandom(16).hex())
+    move(connection, mark)
+    return mark
 
 
 class Standing(NamedTuple):

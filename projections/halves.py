@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from domain.named import NamedTuple
 from domain.stores.apart import WORTHWHILE
 from projections import folding
-from projections.database import attached, connect_fresh
+from projections.database import Unusable, attached, connect_fresh
 from projections.folding import CHECKPOINT, MAIN, OTHERS, TASKS, Bulk, Checkpoint, Progress
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ class Anew:
             self._files.beside(OTHERS_FILE).sweep()
             self._open()
             if apart and apart.number > 1 and self._until.position >= WORTHWHILE and self._set is MAIN:
-                self._job = apart.begin(
-                    fold_tasks, self._log, self._files.fresh_path, self._until, self._chunk, self._kept
-                )
+                mark = folding.marked(self.connection)
+                about = (self._files.fresh_path, mark, self._until, self._chunk, self._kept)
+                self._job = apart.begin(fold_tasks, self._log, *about)
                 self._begin_others()
             yield self
 
@@ -132,6 +132,7 @@ class Anew:
 def fold_tasks(
     log: Log,
     path: str,
+    mark: Checkpoint,
     until: Checkpoint,
     chunk: int,
     indexed: bool,  # noqa: FBT001 - as `Apart.begin` calls it
@@ -139,9 +140,12 @@ def fold_tasks(
 ) -> Digests:
     """In a process of its own: fold the tasks' half into a database that has its tables.
 
-    Where it is to be kept, with its indexes, the digests of these tables.
+    Where it is to be kept, with its indexes, the digests of these tables. Where the file does not bear the `mark`, who
+    asked was killed, and somebody else has begun anew: raises Unusable.
     """
     with closing(connect_fresh(path)) as connection:
+        if folding.checkpoint(connection) != mark:
+            raise Unusable(path)
         folding.fold_all(connection, log, until._replace(pulses=0), chunk, progress, TASKS, indexed=indexed)
         return folding.digests(connection, TASKS) if indexed else {}
 

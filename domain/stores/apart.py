@@ -96,7 +96,7 @@ class Apart:
         environ = {**os.environ, "PYTHONHASHSEED": self._seed}
         try:
             process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _MAIN, _ROOT],
+                [sys.executable or "", "-P", "-c", _MAIN, _ROOT],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 
 import pytest
 
 from domain.log import Log
-from domain.stores.apart import Apart
+from domain.stores.apart import Apart, Job, Result
 from projections import folding, halves
+from projections.database import Files, Unusable
 from projections.views import Views
 from tests.projections.histories import Crew, some_steps
 from tests.support.stores import SqliteStore
@@ -23,9 +27,9 @@ def contents(views: Views) -> dict[str, list[object]]:
     }
 
 
-@pytest.mark.parametrize("helped", [True, False], ids=["by two", "by two of which one cannot be started"])
-def test_views_that_two_processes_folded_are_those_that_one_folds(
-    helped: bool, store: SqliteStore, log: Log, views: Views, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("python", [sys.executable, "/bin/false", "/nowhere", "", None], ids=str)
+def test_views_that_two_processes_folded_are_those_that_one_folds_and_one_does_where_no_other_starts(
+    python: str | None, store: SqliteStore, log: Log, views: Views, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     crew = Crew(log)
     crew.play(some_steps(200, 1))
@@ -33,8 +37,8 @@ def test_views_that_two_processes_folded_are_those_that_one_folds(
     found = views.state_hash()
     rows = contents(views)
     monkeypatch.setattr(halves, "WORTHWHILE", 1)
-    if not helped:
-        monkeypatch.setattr(sys, "executable", "/bin/false")
+    helped = python == sys.executable
+    monkeypatch.setattr(sys, "executable", python)
     ended: list[bool] = []
     add = halves._add_others
 
@@ -102,6 +106,35 @@ def test_who_reads_the_log_anyway_may_give_its_events_to_the_fold_and_stop_on_th
             for begin in range(0, given, 3):
                 comparison.take(events[begin : min(begin + 3, given)])
             assert comparison.finish() is True, given
+
+
+def test_who_was_asked_by_somebody_that_was_killed_leaves_the_file_of_the_next_alone(
+    log: Log, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(halves, "WORTHWHILE", 1)
+    Crew(log).play(some_steps(100, 2))
+    asked: list[Callable[[folding.Progress], object]] = []
+
+    class Late(Apart):
+        def begin(self, function: Callable[..., Result], log: Log, *args: object) -> Job[Result]:
+            asked.append(partial(function, log, *args))
+            return Job(None)
+
+    def begun() -> AbstractContextManager[halves.Anew]:
+        about = (Files(store.folder), log, folding.MAIN, folding.everything(log), 10)
+        return halves.Anew(*about).begun(Late(2))
+
+    def unheard(_done: int, _total: int) -> None:
+        pass
+
+    with begun():
+        pass
+    with begun() as anew:
+        with pytest.raises(Unusable):
+            asked[0](unheard)
+        assert anew.connection.execute("SELECT count(*) FROM tasks").fetchone() == (0,)
+        asked[1](unheard)
+        assert anew.connection.execute("SELECT count(*) FROM tasks").fetchone() > (0,)
 
 
 def test_the_halves_are_all_views_and_share_no_table() -> None:
