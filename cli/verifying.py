@@ -31,7 +31,7 @@ def verify_all(call: Call) -> tuple[Looked, list[Finding]]:
                 comparison = held.enter_context(call.store.views.comparing(apart))
             except STUMBLING as error:
                 stumbled = error
-        looked, found = _verify(call, apart, comparison)
+        looked, found = _verify(call, apart, comparison, viewed=call.options.from_ is None and not stumbled)
     if stumbled and not looked.findings:
         raise stumbled
     return looked, found
@@ -41,7 +41,10 @@ def verify_all(call: Call) -> tuple[Looked, list[Finding]]:
 STUMBLING = (ValueError, TypeError, KeyError)
 
 
-def _verify(call: Call, apart: Apart, comparison: Comparison | None) -> tuple[Looked, list[Finding]]:
+def _verify(
+    call: Call, apart: Apart, comparison: Comparison | None, *, viewed: bool
+) -> tuple[Looked, list[Finding]]:
+    """`viewed`: whether there should be a `comparison`; it is None also where nothing can be written."""
     from export import verify
     from export.forks import settle
 
@@ -53,7 +56,7 @@ def _verify(call: Call, apart: Apart, comparison: Comparison | None) -> tuple[Lo
         looked = verify.verify_log(store.log, step, store.folder, apart, take)
     found = list(looked.findings)
     parts: list[Callable[[], list[Finding]]] = [
-        partial(_views, call, comparison),
+        *([partial(_views, call, comparison)] if viewed else []),
         partial(_states, call, looked, comparison),
         partial(verify.verify_blobs, store.log, store.folder, looked.blobs),
     ]
@@ -74,9 +77,12 @@ def _verify(call: Call, apart: Apart, comparison: Comparison | None) -> tuple[Lo
 def _views(call: Call, comparison: Comparison | None) -> list[Finding]:
     with progress(call.shell, "views") as step:
         same = comparison.finish(step) if comparison else None
-    if same is not False:
+    if same:
         return []
     path, hint = call.store.path("views.db"), "`crewlog rebuild` makes them anew."
+    if same is None:
+        message = "the views were not compared with the log: nothing can be written beside them"
+        return [Finding("views-unchecked", path, message)]
     return [Finding("views-wrong", path, "the views are not what the log says", hint)]
 
 

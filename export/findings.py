@@ -83,6 +83,7 @@ FINDINGS = {
     "stream-broken": Kind(True, "an event of a stream is missing, or there twice"),
     "unapproved-in-base": Kind(True, "work that nobody approved is in its base"),
     "unknown-type": Kind(False, "an event of a newer crewlog; it changes nothing here"),
+    "views-unchecked": Kind(False, "the views were not compared with the log: nothing can be written there"),
     "views-wrong": Kind(True, "the views are not what the log says"),
 }
 

@@ -74,6 +74,8 @@ def test_a_read_only_store_can_be_read_and_says_what_cannot_be_written(crew: Cre
         results = outside(crew, *reads)
         assert [result.code for result in results] == [0] * len(reads), results
         assert results[-1].json["writable"] is False
+        [verified] = outside(crew, "verify --json")
+        assert [finding["code"] for finding in verified.json["findings"]] == ["views-unchecked"]
         writes = ("spawn x --as zoe", f"start {task} --as ada", "start --as ada", "heartbeat --as ada")
         for result in outside(crew, *(f"{line} --json" for line in writes)):
             assert (result.code, result.error["code"]) == (6, "unwritable"), result
