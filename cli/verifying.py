@@ -31,7 +31,8 @@ def verify_all(call: Call) -> tuple[Looked, list[Finding]]:
                 comparison = held.enter_context(call.store.views.comparing(apart))
             except STUMBLING as error:
                 stumbled = error
-        looked, found = _verify(call, apart, comparison, viewed=call.options.from_ is None and not stumbled)
+        viewed = call.options.from_ is None and not stumbled
+        looked, found = _verify(call, apart, comparison, held, viewed=viewed)
     if stumbled and not looked.findings:
         raise stumbled
     return looked, found
@@ -42,9 +43,12 @@ STUMBLING = (ValueError, TypeError, KeyError)
 
 
 def _verify(
-    call: Call, apart: Apart, comparison: Comparison | None, *, viewed: bool
+    call: Call, apart: Apart, comparison: Comparison | None, held: ExitStack, *, viewed: bool
 ) -> tuple[Looked, list[Finding]]:
-    """`viewed`: whether there should be a `comparison`; it is None also where nothing can be written."""
+    """`held` is the comparison's: to be closed once it is done, since others wait for the views meanwhile.
+
+    `viewed`: whether there should be a `comparison`; it is None also where nothing can be written.
+    """
     from export import verify
     from export.forks import settle
 
@@ -58,6 +62,7 @@ def _verify(
     parts: list[Callable[[], list[Finding]]] = [
         *([partial(_views, call, comparison)] if viewed else []),
         partial(_states, call, looked, comparison),
+        partial(_closed, held),
         partial(verify.verify_blobs, store.log, store.folder, looked.blobs),
     ]
     if call.options.from_ is None:
@@ -93,6 +98,11 @@ def _states(call: Call, looked: Looked, comparison: Comparison | None) -> list[F
     folded = states(comparison.connection) if comparison and comparison.same is not None else ()
     with progress(call.shell, "states") as step:
         return verify_states(call.store.log, step, folded, looked.streams)
+
+
+def _closed(held: ExitStack) -> list[Finding]:
+    held.close()
+    return []
 
 
 def _segments(call: Call, looked: Looked) -> list[Finding]:

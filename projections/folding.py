@@ -162,6 +162,11 @@ class Bulk:
         self._log = log
         self._until = until
         self._handlers = _handlers(connection, log, chosen)
+        self._abandoned = False
+
+    def abandon(self) -> None:
+        """Write nothing more: the file is of no use."""
+        self._abandoned = True
 
     def take(self, events: Sequence[Stored], pulses: Sequence[Stored] = ()) -> None:
         """Fold the next events, and pulses; what lies beyond `until` is left out."""
@@ -188,6 +193,8 @@ class Bulk:
 
     def end(self) -> None:
         """Write what is held, and how far it is."""
+        if self._abandoned:
+            return
         _flush(self._handlers)
         # The last pulses before `until` may have been pruned since they were folded.
         self.mark = self.mark._replace(pulses=self._until.pulses)

@@ -54,6 +54,7 @@ class Anew:
         self._folding = ExitStack()
         self._others: _Others | None = None
         self._digests: Digests = {}
+        self._failed: sqlite3.Error | None = None
 
     @contextmanager
     def begun(self, apart: Apart | None) -> Generator[Anew]:
@@ -74,7 +75,16 @@ class Anew:
 
         Whoever stops on the way does no harm: the rest is read here.
         """
-        return self._others.bulk.take if self._others else None
+        return self._take if self._others else None
+
+    def _take(self, events: Sequence[Stored]) -> None:
+        """What is wrong with the file, `finish` says: whoever reads the log has nothing to do with it."""
+        if self._others and not self._failed:
+            try:
+                self._others.bulk.take(events)
+            except sqlite3.Error as error:
+                self._failed = error
+                self._others.bulk.abandon()
 
     def _begin_others(self) -> None:
         files = self._files.beside(OTHERS_FILE)
@@ -91,6 +101,8 @@ class Anew:
     def finish(self, progress: Progress | None) -> Checkpoint:
         """Fold what nobody else folds, and wait for the rest; how far it is. Raises Unusable."""
         try:
+            if self._failed:
+                raise self._failed
             return self._finish(progress)
         except sqlite3.Error as error:
             raise self._files.refusal(error) from error

@@ -137,6 +137,23 @@ def test_who_was_asked_by_somebody_that_was_killed_leaves_the_file_of_the_next_a
         assert anew.connection.execute("SELECT count(*) FROM tasks").fetchone() > (0,)
 
 
+def test_a_file_that_can_be_written_no_more_keeps_nobody_from_reading_the_log(
+    log: Log, views: Views, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(halves, "WORTHWHILE", 1)
+    monkeypatch.setattr(folding, "HELD_LIMIT", -1)
+    Crew(log).play(some_steps(300, 2))
+    with Apart(2) as apart, views.comparing(apart) as comparison:
+        assert comparison
+        others = comparison._anew._others
+        assert others
+        assert comparison.take
+        others.connection.execute("PRAGMA query_only = 1")
+        for stored in log.read(0):
+            comparison.take([stored])
+        assert comparison.finish() is None
+
+
 def test_the_halves_are_all_views_and_share_no_table() -> None:
     names = [
         table.name for half in (folding.TASKS, folding.OTHERS) for view in half.views for table in view.tables
