@@ -64,6 +64,7 @@ FINDINGS = {
     "merge-unnamed": Kind(False, "something was merged into a base, and no event says so: a pull, say"),
     "network-filesystem": Kind(False, "the store lies where locks do not hold"),
     "no-repository": Kind(False, "the store is no git repository of its own"),
+    "no-event": Kind(True, "what is stored as an event is none, though its bytes hash to its id"),
     "not-a-segment": Kind(True, "a file among the segments is not named like one"),
     "open-to-others": Kind(False, "other users may read a file of the store"),
     "orphan-blobs": Kind(False, "blobs belong to no event"),

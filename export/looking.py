@@ -140,6 +140,12 @@ def look(log: Log, part: Part, progress: Progress | None = None, take: Take | No
     return looking.looked()
 
 
+def nothing_but(events: int, last: int, findings: Findings) -> Looked:
+    """What is known of a log where no more can be said than this."""
+    place = Place()
+    return Looked(events, last, {}, {}, {}, {}, (0, 0), 0, {}, [], place, place, {}, 0, {}, findings)
+
+
 def parts(log: Log, whole: Part, number: int) -> list[Part]:
     """The log in parts of about one size; fewer where it can't be cut so. Cuts are made where live.jsonl has a line."""
     cuts = [(whole.after, whole.place)]

@@ -35,6 +35,7 @@ from export.looking import (
     Take,
     joined,
     look,
+    nothing_but,
     parts,
 )
 from export.mirrors import Held, is_held
@@ -66,6 +67,21 @@ def verify_log(
         looked, sum_of_keys = _looked_apart(log, whole, progress, apart, take)
         Beside(log, looked, sum_of_keys).compare()
     return looked
+
+
+def look_at_lines(log: Log) -> Looked:
+    """Each event judged like a line from elsewhere: for a log with rows that hash to their ids and are no events."""
+    found = Findings()
+    number = position = 0
+    while rows := log.lines(position, CHUNK):
+        position = rows[-1].id
+        number += len(rows)
+        for row in rows:
+            try:
+                event.check(row.state)
+            except Refusal as refusal:
+                found.at(row.id, "no-event", f"what is stored here is no event: {refusal.message}")
+    return nothing_but(number, position, found)
 
 
 def _looked_apart(

@@ -175,6 +175,40 @@ def test_what_was_changed_in_the_database_with_the_triggers_dropped_is_found(wha
     assert expected <= {finding["code"] for finding in same_by_several(busy)}
 
 
+STRANGE: dict[str, dict[str, Any]] = {
+    "no time": {"ts": None},
+    "a number for a time": {"ts": 7},
+    "no version": {"v": None},
+    "a word for a version": {"v": "one"},
+    "no stream": {"stream": None},
+    "a list for a replica": {"replica": ["r"]},
+    "a number for parents": {"parents": 3},
+    "a list for a key": {"key": ["k"]},
+    "a word for a number": {"seq": "six"},
+}
+
+
+@pytest.mark.parametrize("what", STRANGE)
+def test_a_row_that_hashes_to_its_id_and_is_no_event_is_found(what: str, busy: Crew) -> None:
+    connection = sqlite3.connect(store(busy) / "crewlog.db")
+    ((line,),) = connection.execute("SELECT state FROM stored_events WHERE rowid = 6").fetchall()
+    connection.close()
+    fields = {
+        name: value for name, value in (orjson.loads(line) | STRANGE[what]).items() if value is not None
+    }
+    del fields["id"]
+    content = orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
+    event_id = sha256(b"crewlog.event.v1\0" + content).hexdigest()
+    data = (b'{"id":"' + event_id.encode() + b'",' + content[1:]).hex()
+    plainly(
+        busy,
+        f"UPDATE stored_events SET state = x'{data}' WHERE rowid = 6",  # noqa: S608
+        f"UPDATE event_id SET id = '{event_id}' WHERE position = 6",  # noqa: S608
+    )
+
+    assert codes(busy)
+
+
 def test_a_key_that_two_clones_used_stands_for_the_first_event_and_is_no_finding(busy: Crew) -> None:
     other = Crew(busy.folder / "other")
     other.folder.mkdir()
