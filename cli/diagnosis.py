@@ -6,7 +6,8 @@ import fcntl
 import os
 import sqlite3
 import stat
-from functools import cached_property
+from functools import cached_property, partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from cli.call import Call
@@ -16,6 +17,10 @@ from export.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from export.live import Place
+    from export.looking import Looked
+    from export.mirrors import Held
 
 # https://sqlite.org/releaselog/3_51_3.html: a checkpoint that meets a writer could lose pages of the WAL.
 RACE_FIXED = (3, 51, 3)
@@ -65,6 +70,7 @@ class Diagnosis:
 
     def findings(self) -> list[Finding]:
         """What is wrong, or may become so."""
+        looked = self._looked()
         looks = (
             self._sqlite,
             self._clock,
@@ -75,12 +81,12 @@ class Diagnosis:
             self._pending,
             self._blobs,
             self._states,
-            self._live,
-            self._segments,
+            partial(self._live, looked.live),
+            partial(self._segments, looked.held),
             self._views,
             self._git,
         )
-        log = list(self._log())
+        log = self._damage(looked)
         found = log.copy()
         for look in looks:
             try:
@@ -118,10 +124,10 @@ class Diagnosis:
         except Refusal:
             return False
 
-    def _segments(self) -> Iterator[Finding]:
+    def _segments(self, held: Held = MappingProxyType({})) -> Iterator[Finding]:
         from export.verify import verify_blobs, verify_segments
 
-        yield from verify_segments(self._store.log, self._store.folder)
+        yield from verify_segments(self._store.log, self._store.folder, None, held)
         yield from verify_blobs(self._store.log, self._store.folder, self._referred)
 
     @cached_property
@@ -216,21 +222,27 @@ class Diagnosis:
                 id=min(orphans),
             )
 
-    def _log(self) -> Iterator[Finding]:
-        """What is wrong with the log itself."""
-        from export.findings import is_damage
-        from export.forks import settle
+    def _looked(self) -> Looked:
+        """One pass over the log, and over the exported files beside it."""
         from export.verify import verify_log
 
-        yield from filter(is_damage, settle(self._store.log, verify_log(self._store.log).findings))
+        return verify_log(self._store.log, None, self._store.folder)
+
+    def _damage(self, looked: Looked) -> list[Finding]:
+        """What is wrong with the log itself: then nothing is made anew of it."""
+        from export.findings import is_damage
+        from export.forks import settle
+
+        return [*filter(is_damage, settle(self._store.log, looked.findings))]
 
     def _states(self) -> Iterator[Finding]:
         from export.verify import verify_states
 
         yield from (finding for finding in verify_states(self._store.log) if finding.code == "state-wrong")
 
-    def _live(self) -> Iterator[Finding]:
-        yield from (finding for finding in self._store.live.compare() if finding.code != "live-behind")
+    def _live(self, since: Place) -> Iterator[Finding]:
+        found = self._store.live.compare(None, since)
+        yield from (finding for finding in found if finding.code != "live-behind")
 
     def _views(self) -> Iterator[Finding]:
         same = self._store.views.compare()

@@ -102,8 +102,7 @@ class Looked(NamedTuple):
 
     `streams`, `ends`: how streams and chains are at its end. `opened`, `begun`: what the first event of each that it
     meets says of what must be before it: the number in the stream and the parents; the end of the chain. `borne`: the sum
-    that `export.keys.agree` compares. `signed`: the approvals that bear a
-    signature, or should. `began`, `live`: from where to where live.jsonl is the log. `last`: the position of
+    that `export.keys.kept` must be. `signed`: the approvals that bear a signature, or should. `began`, `live`: from where to where live.jsonl is the log. `last`: the position of
     the last event. `unread`: how many events have bytes that are not theirs.
     """
 

@@ -23,7 +23,19 @@ def text_of(lines: Sequence[bytes]) -> bytes:
     return b"\n".join([*lines, b""])
 
 
-class LiveMirror:
+class _Mirror:
+    """A file that is open, or none."""
+
+    _descriptor = -1
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = -1
+
+
+class LiveMirror(_Mirror):
     """live.jsonl from a place on, compared with what the log has from there on. `place` is how far they are the same."""
 
     def __init__(self, path: str, place: Place) -> None:
@@ -40,24 +52,17 @@ class LiveMirror:
         else:
             self.close()
 
-    def close(self) -> None:
-        """Close the file."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-        self._descriptor = -1
-
 
 # How many lines of which segments (paths from the store's folder) are the log's; one more for a file that ends there.
 Held = Mapping[str, int]
 
 
-class SegmentMirror:
+class SegmentMirror(_Mirror):
     """The segments of one replica, compared with its events in the order of its chain. What differs is left out."""
 
     def __init__(self, folder: str, replica: str) -> None:
         self._folder = folder
         self._spans = _spans(folder, replica)[::-1]
-        self._descriptor = -1
         self._offset = 0
         self.held: dict[str, int] = {}
 
@@ -91,12 +96,6 @@ class SegmentMirror:
     def _next(self) -> None:
         self._spans.pop()
         self.close()
-
-    def close(self) -> None:
-        """Close the file that is open."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-        self._descriptor = -1
 
 
 def is_held(folder: str, file: File, held: Held) -> bool:
