@@ -5,7 +5,9 @@ their streams again.
 """
 
 # No `from __future__ import annotations` here: of each annotation that is a string a named tuple makes code, at every start.
-from typing import Any, cast
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
 
 import orjson
 
@@ -438,14 +440,8 @@ def _acts_on(row: Transition, kind: type[Task]) -> str:
 
 def current(task: Task, what: str) -> str:
     """The id that an event acting on `attempt`, `claim`, `submission` or `merging` must name now, or ""."""
-    if what == "claim" and isinstance(task, Working):  # as most often
-        return task.claim.id
-    if what == "attempt":
-        return task.card.attempt
-    if what == "merging":
-        return task.merge.id if isinstance(task, Merging) else ""
-    holding = claim_of(task) if what == "claim" else submission_of(task)
-    return holding.id if holding else ""
+    now = _CURRENT.get((what, type(task)))
+    return now(task) if now else ""
 
 
 def progress(task: Task) -> int:
@@ -465,16 +461,6 @@ def with_card(task: Task, card: Card) -> Task:
     return task._replace(card=card)
 
 
-_UPDATED, _PROGRESS = map(Card._fields.index, ("updated", "progress"))
-
-
-def _progressed(card: Card, payload: Json, ts: str) -> Card:
-    """By places, since `_replace` takes four times as long."""
-    updated, said = max(card.updated, ts), {**payload, "at": ts}
-    fields = (*card[:_UPDATED], updated, *card[_UPDATED + 1 : _PROGRESS], said, *card[_PROGRESS + 1 :])
-    return tuple.__new__(Card, fields)
-
-
 def _is_next(row: Transition) -> bool:
     """False for what is no command of its own, and for what leads nowhere unless clones were at odds."""
     return "(" not in row.command and row.command != "resolve"
@@ -487,86 +473,155 @@ def legal_commands(state: str) -> list[str]:
 
 def evolve(task: Task | None, event: Event) -> Task:
     """The task after the event. Raises IllegalEventError and changes nothing where the table forbids it."""
-    if event.type == "task.spawned":
-        if task is not None:
-            raise IllegalEventError(event.id)
+    rule = _RULES.get((event.type, type(task)))
+    if rule is None or task is None:
+        return _begun(task, event)
+    on, now, follow = rule
+    if on and event.on.get(on) != now(task):
+        raise IllegalEventError(event.id)
+    return follow(task, event)
+
+
+def _begun(task: Task | None, event: Event) -> Task:
+    if event.type == "task.spawned" and task is None:
         return Assigned(_new_card(event))
     if event.type == "task.imported":
         from domain import imports  # most stores hold no import, and need not load its fold
 
         return imports.imported(task, event)
-    on = _ALLOWED.get((event.type, type(task)))
-    if task is None or on is None or (on and event.on.get(on) != current(task, on)):
-        raise IllegalEventError(event.id)
-    return _next(task, event)
+    raise IllegalEventError(event.id)
 
 
-def _next(task: Task, event: Event) -> Task:  # noqa: C901 - one case an event
-    payload = event.payload
-    if event.type == "task.progressed":  # by itself, since there are the most of them
-        return with_card(task, _progressed(task.card, payload, event.ts))
+# --- what each event makes of a task that it may come to ---------------------------------------------------------
+
+_UPDATED, _PROGRESS = map(Card._fields.index, ("updated", "progress"))
+
+
+def _touched(task: Task, event: Event) -> Card:
+    """The card, changed when the event was; by places, since `_replace` takes four times as long."""
     card = task.card
-    if event.ts > card.updated:
-        card = Card._make((*card[:_UPDATED], event.ts, *card[_UPDATED + 1 :]))
-    match event.type, task:
-        case "task.started", Assigned():
-            return Working(_held_by(card, event.sender), _claim(event))
-        case "task.resumed", Working():
-            return Working(card, _claim(event, task.claim))
-        case "task.submitted", Working() | InReview() | Approved():
-            return InReview(
-                card._replace(strikes=0) if card.strikes else card, task.claim, _submission(event)
-            )
-        case "task.withdrawn", InReview():
-            return Working(card, task.claim)
-        case "task.rejected", InReview() | Approved():
-            if payload.get("assignee"):
-                return Assigned(card._replace(assignee=payload["assignee"]))
-            return Working(card, task.claim)
-        case "task.approved", InReview():
-            about = (payload["policy"], payload.get("commit"), bool(payload.get("signature")))
-            approval = Approval(event.id, event.sender, event.ts, *about)
-            return Approved(card, task.claim, task.submission, approval)
-        case "task.merging", Approved():
-            return Merging(card, task.claim, task.submission, task.approval, merge_of(event))
-        case "task.merge-failed", Approved() | Merging():
-            return Approved(card, task.claim, task.submission, task.approval, _setback(event))
-        case "task.merged", Approved() | Merging():
-            return Completed(card, task.claim, task.submission, task.approval, _end(event))
-        case "task.cancelled", _:
-            return Cancelled(card, _end(event))
-        case "task.failed", _:
-            return Failed(card, _end(event))
-        case "task.released", _:
-            return Assigned(card)
-        case "task.expired", _:
-            struck = card._replace(strikes=card.strikes + 1)
-            return Failed(struck, _end(event)) if struck.strikes >= STRIKES else Assigned(struck)
-        case "task.retried", _:
-            return Assigned(
-                card._replace(attempt=event.id, attempts=card.attempts + 1, strikes=0, holders=())
-            )
-        case "task.assigned", _:
-            return Assigned(card._replace(assignee=payload["assignee"]))
-        case "task.edited", _:
-            return with_card(task, _edited(card, payload))
-        case "task.noted", _ if "digest" not in payload:
-            return with_card(task, card._replace(notes=card.notes + 1))
-        case "task.cleaned", _:
-            return with_card(task, card)
-        case "task.resolved", _:
-            left = tuple(event_id for event_id in card.conflicts if event_id not in payload["conflicts"])
-            return with_card(task, card._replace(conflicts=left))
-        case "task.noted" | "task.synced" | "task.source-event", _:
-            from domain import imports
+    if event.ts <= card.updated:
+        return card
+    fields: list[Any] = [*card]
+    fields[_UPDATED] = event.ts
+    return tuple.__new__(Card, fields)
 
-            return imports.later(task, event)
-        case "task.linked", _:
-            return with_card(task, _linked(card, event))
-        case "task.unlinked", _:
-            return with_card(task, _unlinked(card, payload))
-        case _:
-            raise IllegalEventError(event.id)
+
+def _progressed(task: Working, event: Event) -> Task:
+    """By places, too: there are more of these than of all others together."""
+    fields: list[Any] = [*task.card]
+    fields[_UPDATED] = max(fields[_UPDATED], event.ts)
+    fields[_PROGRESS] = {**event.payload, "at": event.ts}
+    return tuple.__new__(Working, (tuple.__new__(Card, fields), task.claim))
+
+
+def _started(task: Assigned, event: Event) -> Task:
+    return Working(_held_by(_touched(task, event), event.sender), _claim(event))
+
+
+def _resumed(task: Working, event: Event) -> Task:
+    return Working(_touched(task, event), _claim(event, task.claim))
+
+
+def _submitted(task: Working | InReview | Approved, event: Event) -> Task:
+    card = _touched(task, event)
+    return InReview(card._replace(strikes=0) if card.strikes else card, task.claim, _submission(event))
+
+
+def _withdrawn(task: InReview, event: Event) -> Task:
+    return Working(_touched(task, event), task.claim)
+
+
+def _rejected(task: InReview | Approved, event: Event) -> Task:
+    card = _touched(task, event)
+    if event.payload.get("assignee"):
+        return Assigned(card._replace(assignee=event.payload["assignee"]))
+    return Working(card, task.claim)
+
+
+def _approved(task: InReview, event: Event) -> Task:
+    payload = event.payload
+    about = (payload["policy"], payload.get("commit"), bool(payload.get("signature")))
+    approval = Approval(event.id, event.sender, event.ts, *about)
+    return Approved(_touched(task, event), task.claim, task.submission, approval)
+
+
+def _merging(task: Approved, event: Event) -> Task:
+    return Merging(_touched(task, event), task.claim, task.submission, task.approval, merge_of(event))
+
+
+def _set_back(task: Approved | Merging, event: Event) -> Task:
+    return Approved(_touched(task, event), task.claim, task.submission, task.approval, _setback(event))
+
+
+def _merged(task: Approved | Merging, event: Event) -> Task:
+    return Completed(_touched(task, event), task.claim, task.submission, task.approval, _end(event))
+
+
+def _cancelled(task: Task, event: Event) -> Task:
+    return Cancelled(_touched(task, event), _end(event))
+
+
+def _failed(task: Task, event: Event) -> Task:
+    return Failed(_touched(task, event), _end(event))
+
+
+def _released(task: Task, event: Event) -> Task:
+    return Assigned(_touched(task, event))
+
+
+def _expired(task: Task, event: Event) -> Task:
+    card = _touched(task, event)
+    struck = card._replace(strikes=card.strikes + 1)
+    return Failed(struck, _end(event)) if struck.strikes >= STRIKES else Assigned(struck)
+
+
+def _retried(task: Task, event: Event) -> Task:
+    card = _touched(task, event)
+    return Assigned(card._replace(attempt=event.id, attempts=card.attempts + 1, strikes=0, holders=()))
+
+
+def _assigned(task: Task, event: Event) -> Task:
+    return Assigned(_touched(task, event)._replace(assignee=event.payload["assignee"]))
+
+
+def _noted(task: Task, event: Event) -> Task:
+    if "digest" in event.payload:
+        return _synced(task, event)
+    card = _touched(task, event)
+    return with_card(task, card._replace(notes=card.notes + 1))
+
+
+def _cleaned(task: Task, event: Event) -> Task:
+    return with_card(task, _touched(task, event))
+
+
+def _resolved(task: Task, event: Event) -> Task:
+    card, settled = _touched(task, event), event.payload["conflicts"]
+    left = tuple(event_id for event_id in card.conflicts if event_id not in settled)
+    return with_card(task, card._replace(conflicts=left))
+
+
+def _synced(task: Task, event: Event) -> Task:
+    from domain import imports
+
+    return imports.later(task, event)
+
+
+def _edited(task: Task, event: Event) -> Task:
+    return with_card(task, _with_edits(_touched(task, event), event.payload))
+
+
+def _linked(task: Task, event: Event) -> Task:
+    card, payload = _touched(task, event), event.payload
+    made = Link(event.id, payload["kind"], payload["to"])
+    return with_card(task, card._replace(links=(*card.links, made)))
+
+
+def _unlinked(task: Task, event: Event) -> Task:
+    card = _touched(task, event)
+    gone = {(link["id"], link["kind"], link["to"]) for link in event.payload["links"]}
+    return with_card(task, card._replace(links=tuple(link for link in card.links if link not in gone)))
 
 
 def _new_card(event: Event) -> Card:
@@ -596,15 +651,6 @@ def _first_links(event: Event) -> tuple[Link, ...]:
     payload = event.payload
     parent = [Link(event.id, PARENT, payload["parent"])] if payload.get("parent") else []
     return (*(Link(event.id, AFTER, to) for to in dict.fromkeys(payload.get("after", ()))), *parent)
-
-
-def _linked(card: Card, event: Event) -> Card:
-    return card._replace(links=(*card.links, Link(event.id, event.payload["kind"], event.payload["to"])))
-
-
-def _unlinked(card: Card, payload: Json) -> Card:
-    gone = {(link["id"], link["kind"], link["to"]) for link in payload["links"]}
-    return card._replace(links=tuple(link for link in card.links if link not in gone))
 
 
 def _held_by(card: Card, name: str) -> Card:
@@ -662,7 +708,7 @@ def _end(event: Event) -> End:
     return End(event.id, event.sender, event.ts, payload.get("reason") or payload.get("why") or "")
 
 
-def _edited(card: Card, payload: Json) -> Card:
+def _with_edits(card: Card, payload: Json) -> Card:
     removed = payload.get("remove_labels", ())
     kept = [label for label in card.labels if label not in removed]
     labels = kept + [label for label in payload.get("add_labels", ()) if label not in kept]
@@ -688,10 +734,53 @@ _PARTS: dict[str, type[Any]] = {
 _TUPLES = ("labels", "holders", "conflicts")
 
 
-# For each event, in each state that the table allows it in, what it acts on; "" for nothing.
-_ALLOWED = {
-    (event, kind): _acts_on(row, kind)
-    for event, row in BY_EVENT.items()
+# Where the id stands of what events act on, and in which states there is such a thing.
+_PLACES: dict[str, tuple[str, tuple[type[Any], ...]]] = {
+    "attempt": ("card.attempt", _KINDS),
+    "claim": ("claim.id", _HELD),
+    "submission": ("submission.id", _JUDGED),
+    "merging": ("merge.id", (Merging,)),
+}
+_CURRENT: dict[tuple[str, type[Any]], Callable[[Any], str]] = {
+    (what, kind): attrgetter(path) for what, (path, kinds) in _PLACES.items() for kind in kinds
+}
+_FOLLOW: dict[str, Callable[[Any, Event], Task]] = {
+    "task.started": _started,
+    "task.resumed": _resumed,
+    "task.submitted": _submitted,
+    "task.withdrawn": _withdrawn,
+    "task.rejected": _rejected,
+    "task.approved": _approved,
+    "task.merging": _merging,
+    "task.merged": _merged,
+    "task.merge-failed": _set_back,
+    "task.cancelled": _cancelled,
+    "task.failed": _failed,
+    "task.released": _released,
+    "task.expired": _expired,
+    "task.retried": _retried,
+    "task.assigned": _assigned,
+    "task.edited": _edited,
+    "task.noted": _noted,
+    "task.cleaned": _cleaned,
+    "task.linked": _linked,
+    "task.unlinked": _unlinked,
+    "task.progressed": _progressed,
+    "task.resolved": _resolved,
+    "task.synced": _synced,
+    "task.source-event": _synced,
+}
+
+
+def _rule(row: Transition, kind: type[Any]) -> tuple[str, Callable[[Any], str], Callable[[Any, Event], Task]]:
+    on = _acts_on(row, kind)
+    return on, _CURRENT[on or "attempt", kind], _FOLLOW[row.event]
+
+
+# For each event, in each state that the table allows it in: what it acts on, "" for nothing; what that is now; the fold.
+_RULES = {
+    (row.event, kind): _rule(row, kind)
+    for row in BY_EVENT.values()
     for state, kind in _CLASSES.items()
     if state in row.states
 }
@@ -715,19 +804,21 @@ def dump(task: Task) -> bytes:
 
     Members that events brought are sorted, the others stand in the order of their fields.
     """
-    return orjson.dumps({name: getattr(task, name) for name in _STORED[type(task)]}, default=_plain)
+    document = {name: _plain(getattr(task, name)) for name in _STORED[type(task)]}
+    if task.card.links:
+        document["card"]["links"] = [[*link] for link in task.card.links]
+    return orjson.dumps(document)
 
 
-def _plain(value: Any) -> Any:
-    """What orjson makes no JSON of: a link is an array, every other part an object."""
-    if isinstance(value, Link):
-        return [*value]
-    fields: Json = value._asdict()
-    kind = cast("type[Any]", value.__class__)
+def _plain(part: Any) -> Any:
+    """The fields of a part by name; what is none, as it is."""
+    kind = type(part)
+    if kind not in _OBJECTS:
+        return part
+    fields = dict(zip(kind._fields, part, strict=True))
     for name in _OBJECTS[kind]:
-        item = fields[name]
-        if isinstance(item, dict):
-            fields[name] = orjson.Fragment(orjson.dumps(item, option=orjson.OPT_SORT_KEYS))
+        if type(fields[name]) is dict:
+            fields[name] = orjson.Fragment(orjson.dumps(fields[name], option=orjson.OPT_SORT_KEYS))
     return fields
 
 

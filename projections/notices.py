@@ -54,8 +54,12 @@ class _Handler:
         self._log = context.log
         self._forks = context.forks
         self._holders: dict[str, str | None] = {}
+        self._kept: set[str] = set()  # those of `_holders` that have a row
         self._notices: list[tuple[int, str, str, str]] = []
         self._meetings: dict[str, int] = {}
+        # Whether any task may be UNCERTAIN. While none is, most events need no look at their task.
+        newest = self._connection.execute("SELECT max(rowid) FROM holders").fetchone()
+        self._may_doubt = newest[0] is not None
 
     def held(self) -> int:
         return len(self._holders) + len(self._notices)
@@ -65,6 +69,9 @@ class _Handler:
 
     def apply(self, events: Sequence[Stored]) -> None:
         forks, holders = self._forks, self._holders
+        self._may_doubt = self._may_doubt or bool(forks)
+        if not self._may_doubt:
+            events = [stored for stored in events if stored.event.type in _CONCERNED]
         mine = [(stored, stored.event.stream[5:]) for stored in events if stored.event.stream[:5] == "task/"]
         self._load({task_id for _, task_id in mine})
         for stored, task_id in mine:
@@ -98,16 +105,18 @@ class _Handler:
             "SELECT holders.task, holders.holder FROM json_each(?) wanted"
             " CROSS JOIN holders ON holders.task = wanted.value"
         )
-        self._holders.update(self._connection.execute(statement, (orjson.dumps(missing).decode(),)))
+        rows = self._connection.execute(statement, (orjson.dumps(missing).decode(),)).fetchall()
+        self._holders.update(rows)
+        self._kept.update(task for task, _ in rows)
 
     def flush(self) -> None:
-        gone = [(task,) for task, holder in self._holders.items() if holder is None]
+        gone = [(task,) for task in self._kept if self._holders[task] is None]
         held = [(task, holder) for task, holder in self._holders.items() if holder is not None]
         self._connection.executemany("DELETE FROM holders WHERE task = ?", gone)
         self._connection.executemany("INSERT OR REPLACE INTO holders VALUES (?, ?)", held)
         self._connection.executemany("INSERT OR REPLACE INTO notices VALUES (?, ?, ?, ?)", self._notices)
         self._connection.executemany("INSERT OR REPLACE INTO meetings VALUES (?, ?)", self._meetings.items())
-        self._holders, self._notices, self._meetings = {}, [], {}
+        self._holders, self._kept, self._notices, self._meetings = {}, set(), [], {}
 
 
 def _holder_after(event: Event, holder: str | None) -> str | None:
@@ -121,8 +130,7 @@ def _holder_after(event: Event, holder: str | None) -> str | None:
 def _told(event: Event, holder: str | None) -> list[tuple[str, str]]:
     """Whom the event is news for, and what they are told."""
     told: list[tuple[str, str]] = []
-    text = _sentence(event)
-    if holder and text and (holder != event.sender or event.type in _NEWS_TO_ONESELF):
+    if holder and (holder != event.sender or event.type in _NEWS_TO_ONESELF) and (text := _sentence(event)):
         told.append((holder, text))
     assignee = event.payload.get("assignee")
     if event.type == "task.rejected" and assignee and assignee != event.sender:
@@ -132,17 +140,20 @@ def _told(event: Event, holder: str | None) -> list[tuple[str, str]]:
     return told
 
 
+_SENTENCES = {
+    "task.cancelled": "{0} was cancelled by {1}",
+    "task.rejected": "{0} was rejected by {1}",
+    "task.resumed": "{0} was resumed by another session of yours: the old claim is stale",
+    "task.expired": "{0} was taken from you, since you gave no sign of life",
+    "task.approved": "{0} was approved by {1}",
+    "task.merge-failed": "{0} could not be merged",
+    "task.released": "{0} was released by {1}: your claim is stale",
+}
+
+
 def _sentence(event: Event) -> str:
-    what = {
-        "task.cancelled": f"was cancelled by {event.sender}",
-        "task.rejected": f"was rejected by {event.sender}",
-        "task.resumed": "was resumed by another session of yours: the old claim is stale",
-        "task.expired": "was taken from you, since you gave no sign of life",
-        "task.approved": f"was approved by {event.sender}",
-        "task.merge-failed": "could not be merged",
-        "task.released": f"was released by {event.sender}: your claim is stale",
-    }.get(event.type)
-    return f"{event.subject} {what}{_reason(event)}" if what else ""
+    said = _SENTENCES.get(event.type)
+    return said.format(event.subject, event.sender) + _reason(event) if said else ""
 
 
 def _reason(event: Event) -> str:

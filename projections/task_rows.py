@@ -372,14 +372,15 @@ class _Handler:
         self._many(f"DELETE FROM counts WHERE {where}", [row[:3] for row in moved if row[3] < 0])  # noqa: S608
 
     def _write_tasks(self, changed: list[_Held]) -> None:
-        rows = sorted([_row(held.task, held) for held in changed if held.task], key=itemgetter(0))
-        made = [(held.task.card.id,) for held in changed if held.task and held.before is None]
         if not self._fresh:
+            made = [(held.task.card.id,) for held in changed if held.task and held.before is None]
             self._many("DELETE FROM unfolded WHERE task = ?", made)
         unmade = [
             (key, " ".join(held.heads)) for key, held in self._tasks.items() if held.moved and not held.task
         ]
         self._many("INSERT OR REPLACE INTO unfolded VALUES (?, ?)", unmade)
+        # One row at a time: kept in a list, they cost more than all the rest of it.
+        rows = (_row(task, held) for _, task, held in sorted(_folded(changed), key=itemgetter(0)))
         self._many(f"INSERT OR REPLACE INTO tasks VALUES ({', '.join('?' * 20)})", rows)  # noqa: S608
 
 
@@ -399,6 +400,10 @@ def _open_in(task: Task | None) -> set[str]:
 
 def _is_changed(held: _Held) -> bool:
     return held.moved or held.blockers != held.blockers_before
+
+
+def _folded(changed: Iterable[_Held]) -> list[tuple[str, Task, _Held]]:
+    return [(held.task.card.id, held.task, held) for held in changed if held.task]
 
 
 def _row(task: Task, held: _Held) -> tuple[Any, ...]:
