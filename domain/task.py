@@ -812,11 +812,11 @@ def dump(task: Task) -> bytes:
 
 def _plain(part: Any) -> Any:
     """The fields of a part by name; what is none, as it is."""
-    kind = type(part)
-    if kind not in _OBJECTS:
+    objects = _OBJECTS.get(part.__class__)
+    if objects is None:
         return part
-    fields = dict(zip(kind._fields, part, strict=True))
-    for name in _OBJECTS[kind]:
+    fields: Json = part._asdict()
+    for name in objects:
         if type(fields[name]) is dict:
             fields[name] = orjson.Fragment(orjson.dumps(fields[name], option=orjson.OPT_SORT_KEYS))
     return fields
