@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cli.call import Call
 from cli.progress import progress
+from domain.named import NamedTuple
 from export.findings import Finding, is_damage
 
 if TYPE_CHECKING:
@@ -21,20 +22,28 @@ if TYPE_CHECKING:
     from projections.views import Comparison
 
 
-def verify_all(call: Call) -> tuple[Looked, list[Finding]]:
-    """All checks of the store, or of the segments that `--from` names."""
+class Verified(NamedTuple):
+    """What all checks came to. `state`: the log's state hash, where it was asked for and can be known, else ""."""
+
+    looked: Looked
+    findings: list[Finding]
+    state: str = ""
+
+
+def verify_all(call: Call, *, hashed: bool = False) -> Verified:
+    """All checks of the store, or of the segments that `--from` names; `hashed`: and the state hash."""
     from export.verify import look_at_lines
 
     try:
-        return _verify_all(call)
+        return _verify_all(call, hashed=hashed)
     except (*STUMBLING, sqlite3.ProgrammingError):
         looked = look_at_lines(call.store.log)
         if not looked.findings:  # a fault of ours
             raise
-        return looked, looked.findings
+        return Verified(looked, looked.findings)
 
 
-def _verify_all(call: Call) -> tuple[Looked, list[Finding]]:
+def _verify_all(call: Call, *, hashed: bool) -> Verified:
     from domain.stores.apart import Apart
 
     with Apart() as apart, ExitStack() as held:
@@ -45,10 +54,10 @@ def _verify_all(call: Call) -> tuple[Looked, list[Finding]]:
             except STUMBLING as error:
                 stumbled = error
         viewed = call.options.from_ is None and not stumbled
-        looked, found = _verify(call, apart, comparison, held, viewed=viewed)
-    if stumbled and not looked.findings:
+        verified = _verify(call, apart, comparison, held, viewed=viewed, hashed=hashed)
+    if stumbled and not verified.looked.findings:
         raise stumbled
-    return looked, found
+    return verified
 
 
 # What is raised over an event whose bytes somebody changed, which is among the findings.
@@ -56,8 +65,14 @@ STUMBLING = (ValueError, TypeError, KeyError, AttributeError)
 
 
 def _verify(
-    call: Call, apart: Apart, comparison: Comparison | None, held: ExitStack, *, viewed: bool
-) -> tuple[Looked, list[Finding]]:
+    call: Call,
+    apart: Apart,
+    comparison: Comparison | None,
+    held: ExitStack,
+    *,
+    viewed: bool,
+    hashed: bool,
+) -> Verified:
     """`held` is the comparison's: to be closed once it is done, since others wait for the views meanwhile.
 
     `viewed`: whether there should be a `comparison`; it is None also where nothing can be written.
@@ -71,10 +86,12 @@ def _verify(
     with progress(call.shell, "events") as step:
         take = comparison.take if comparison else None
         looked = verify.verify_log(store.log, step, store.folder, apart, take)
+    state = _state_hash(call, looked) if hashed else ""  # while somebody else may be at work still
+    early = _early_states(call, looked, comparison)
     found = list(looked.findings)
     parts: list[Callable[[], list[Finding]]] = [
         *([partial(_views, call, comparison)] if viewed else []),
-        partial(_states, call, looked, comparison),
+        partial(_states, call, looked, comparison, early),
         partial(_closed, held),
         partial(verify.verify_blobs, store.log, store.folder, looked.blobs),
     ]
@@ -89,7 +106,16 @@ def _verify(
         except STUMBLING:
             if not looked.findings:
                 raise
-    return looked, settle(store.log, found)
+    return Verified(looked, settle(store.log, found), state)
+
+
+def _state_hash(call: Call, looked: Looked) -> str:
+    try:
+        return call.store.log.state_hash()
+    except STUMBLING:
+        if not looked.findings:
+            raise
+        return ""
 
 
 def _views(call: Call, comparison: Comparison | None) -> list[Finding]:
@@ -104,13 +130,32 @@ def _views(call: Call, comparison: Comparison | None) -> list[Finding]:
     return [Finding("views-wrong", path, "the views are not what the log says", hint)]
 
 
-def _states(call: Call, looked: Looked, comparison: Comparison | None) -> list[Finding]:
+def _early_states(call: Call, looked: Looked, comparison: Comparison | None) -> list[Finding] | None:
+    """What `_states` says if the live views are right, which may still be in the making; None where they can't be read."""
+    if comparison is None or comparison.live is None:
+        return None
+    try:
+        return _compared(call, looked, comparison.live)
+    except (*STUMBLING, sqlite3.DatabaseError):
+        return None  # it is looked at again, without the views
+
+
+def _states(
+    call: Call, looked: Looked, comparison: Comparison | None, early: list[Finding] | None
+) -> list[Finding]:
+    if early is not None and comparison and comparison.same:
+        return early
+    return _compared(
+        call, looked, comparison.connection if comparison and comparison.same is not None else None
+    )
+
+
+def _compared(call: Call, looked: Looked, views: sqlite3.Connection | None) -> list[Finding]:
     from export.verify import verify_states
     from projections.tasks import states
 
-    folded = states(comparison.connection) if comparison and comparison.same is not None else ()
     with progress(call.shell, "states") as step:
-        return verify_states(call.store.log, step, folded, looked.streams)
+        return verify_states(call.store.log, step, states(views) if views else (), looked.streams)
 
 
 def _closed(held: ExitStack) -> list[Finding]:

@@ -482,13 +482,15 @@ class Log:
         column = self._reader().position_column
         return self._select(statement.format(column), (after, limit))
 
-    def read(self, after: int, limit: int = CHUNK) -> list[Stored]:
-        """The events behind a position, with their arrival."""
+    def read(self, after: int, limit: int = CHUNK, *, timed: bool = True) -> list[Stored]:
+        """The events behind a position, with their arrival, or 0 for it where nobody needs to know (`timed` False)."""
         statement = (
             "SELECT s.{0}, s.originator_version, e.arrived, s.state"
             " FROM stored_events s LEFT JOIN event_id e ON e.position = s.{0}"
             " WHERE s.{0} > ? ORDER BY s.{0} LIMIT ?"
         )
+        if not timed:
+            statement = "SELECT {0}, originator_version, 0, state FROM stored_events WHERE {0} > ? ORDER BY {0} LIMIT ?"
         column = self._checked("reader").position_column
         rows = self._select(statement.format(column), (after, limit))
         parse = event.parse

@@ -52,10 +52,12 @@ class Past(Log):
             return []
         return [row for row in super().lines(after, limit) if row.id <= self._until]
 
-    def read(self, after: int, limit: int = CHUNK) -> list[Stored]:
+    def read(self, after: int, limit: int = CHUNK, *, timed: bool = True) -> list[Stored]:
         """The events behind a position that were here then, with their arrival."""
         limit = min(limit, self._until - after)
-        return [row for row in super().read(after, limit) if row.position <= self._until] if limit > 0 else []
+        if limit <= 0:
+            return []
+        return [row for row in super().read(after, limit, timed=timed) if row.position <= self._until]
 
     def stream(self, stream: str, after: int = 0) -> list[Event]:
         """The events of one stream that were here then."""

@@ -33,7 +33,7 @@ TASKS_SHOWN = 5
 
 _SESSION = TAKING | {"agent.joined"}
 _PROGRESS = TAKING | {"task.progressed", "task.submitted"}
-_TELLING = _SESSION | _PROGRESS | {"agent.left"}
+_TELLING = _SESSION | {"agent.left"}
 _COLUMNS = (
     "name",
     "joined",
@@ -89,9 +89,14 @@ class _Handler:
         pruned = _pruned(events)
         self._load(newest.keys() | pruned.keys())
         self._count(events, newest)
+        progress = {
+            stored.event.sender: stored.arrived for stored in events if stored.event.type in _PROGRESS
+        }
+        for name, moment in progress.items():
+            self._rows[name]["progress_at"] = moment
         for stored in events:
             event = stored.event
-            if event.type in _TELLING or event.session:
+            if event.session or event.type in _TELLING:
                 self._follow(self._rows[event.sender], event, stored.arrived)
             if is_own(event):
                 row = self._rows[event.sender]
@@ -122,8 +127,6 @@ class _Handler:
             row["left_at"] = arrived
         if event.session and event.session == row["session"]:
             row["session_seen"] = arrived
-        if event.type in _PROGRESS:
-            row["progress_at"] = arrived
 
     def apply_pulses(self, pulses: Sequence[Stored]) -> None:
         newest = {stored.event.sender: stored.event.ts for stored in pulses}

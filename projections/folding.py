@@ -10,7 +10,7 @@ import hashlib
 import marshal
 import os
 import sqlite3
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LAYOUT = 14
 VERSION = LAYOUT * 1_000_000 + task.FOLD * 1_000 + agent.FOLD
 # Two halves of which neither needs the other's tables: two processes may fold one each.
-TASKS = ViewSet((tasks.VIEW, notices.VIEW), VERSION)
+TASKS = ViewSet((tasks.VIEW, notices.VIEW), VERSION, timed=False)
 OTHERS = ViewSet((agents.VIEW, mail.VIEW, sources.VIEW), VERSION)
 MAIN = ViewSet(TASKS.views + OTHERS.views, VERSION)
 
@@ -114,7 +114,8 @@ def fold_chunk(connection: sqlite3.Connection, log: Log, limit: int, chosen: Vie
     """Fold at most `limit` events and as many pulses, in one transaction; how many there were."""
     with transaction(connection):
         mark = checkpoint(connection)
-        events, pulses = log.read(mark.position, limit), log.pulses(mark.pulses, limit)
+        events = log.read(mark.position, limit, timed=chosen.timed)
+        pulses = log.pulses(mark.pulses, limit)
         if events or pulses:
             handlers = _handlers(connection, log, chosen)
             _apply(handlers, events, pulses)
@@ -161,6 +162,7 @@ class Bulk:
         self._connection = connection
         self._log = log
         self._until = until
+        self._timed = chosen.timed
         self._handlers = _handlers(connection, log, chosen)
         self._abandoned = False
 
@@ -181,7 +183,8 @@ class Bulk:
         """Fold all that is left, as the log has it."""
         until = self._until
         while self.mark.position < until.position or self.mark.pulses < until.pulses:
-            events = self._log.read(self.mark.position, min(limit, until.position - self.mark.position))
+            number = min(limit, until.position - self.mark.position)
+            events = self._log.read(self.mark.position, number, timed=self._timed)
             pulses = [
                 row for row in self._log.pulses(self.mark.pulses, limit) if row.position <= until.pulses
             ]
@@ -276,12 +279,17 @@ def _indexed_at_the_end(connection: sqlite3.Connection, chosen: ViewSet, *, inde
 
 def tables(chosen: ViewSet = MAIN) -> list[Table]:
     """All tables of the views, in the order in which the state hash reads them."""
-    return [CHECKPOINT, *(table for view in chosen.views for table in view.tables)]
+    return [CHECKPOINT, *own_tables(chosen)]
 
 
-def same_rows(connection: sqlite3.Connection, other: str, chosen: ViewSet = MAIN) -> bool:
-    """True if the tables of an attached database hold the same rows: a third of the time that two hashes take."""
-    return all(_same_rows(connection, other, table) for table in tables(chosen))
+def own_tables(chosen: ViewSet) -> list[Table]:
+    """The same without the checkpoint, which is nobody's."""
+    return [table for view in chosen.views for table in view.tables]
+
+
+def same_rows(connection: sqlite3.Connection, other: str, compared: Iterable[Table]) -> bool:
+    """True if these tables of an attached database hold the same rows: a third of the time that two hashes take."""
+    return all(_same_rows(connection, other, table) for table in compared)
 
 
 def _same_rows(connection: sqlite3.Connection, other: str, table: Table) -> bool:
@@ -310,7 +318,7 @@ def hash_of(digests: Mapping[str, str], chosen: ViewSet = MAIN) -> str:
 
 def digests(connection: sqlite3.Connection, chosen: ViewSet) -> dict[str, str]:
     """What `digest` says of each table of these views."""
-    return {table.name: digest(connection, table) for view in chosen.views for table in view.tables}
+    return {table.name: digest(connection, table) for table in own_tables(chosen)}
 
 
 def digest(connection: sqlite3.Connection, table: Table) -> str:

@@ -29,7 +29,8 @@ class Followed(NamedTuple):
 
 def is_own(event: Event) -> bool:
     """True for what a name said of itself."""
-    return event.stream.startswith(_PREFIX) and event.subject == event.sender
+    # Asked of every event: a call of `startswith` takes as long as all the rest of this.
+    return event.stream[:6] == _PREFIX and event.subject == event.sender
 
 
 def follow(heads: str, event: Event) -> Followed:

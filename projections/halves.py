@@ -1,7 +1,8 @@
 """The views folded anew, beside the live ones: by one process, or a long log by two.
 
-Then another process makes the tables of the tasks, and this one all others, in a file of their own; these are put to
-the tasks' when both have ended. What comes of it is the same, to the byte, as what one process makes.
+Then another process makes the tables of the tasks, and this one all others, in a file of their own. When both have
+ended these are put to the tasks'; or each has compared its own with the live ones, where nothing else is wanted. What
+comes of it is the same, to the byte, as what one process makes.
 """
 
 from __future__ import annotations
@@ -14,18 +15,29 @@ from typing import TYPE_CHECKING
 from domain.named import NamedTuple
 from domain.stores.apart import WORTHWHILE
 from projections import folding
-from projections.database import Unusable, attached, connect_fresh
+from projections.database import Unusable, attached, connect_fresh, is_damage
 from projections.folding import CHECKPOINT, MAIN, OTHERS, TASKS, Bulk, Checkpoint, Progress
 
 if TYPE_CHECKING:
     from domain.log import Log, Stored
     from domain.stores.apart import Apart, Job
     from projections.database import Files
-    from projections.handler import ViewSet
+    from projections.handler import Table, ViewSet
 
 OTHERS_FILE = "others"
 
 Digests = dict[str, str]
+
+
+class Half(NamedTuple):
+    """What came of one half.
+
+    `digests`: of its tables, where they are to be kept. `same`: whether the live ones hold the same, None where that was not
+    asked.
+    """
+
+    digests: Digests
+    same: bool | None
 
 
 class _Others(NamedTuple):
@@ -40,20 +52,30 @@ class Anew:
     """Views folded up to `until` into a temporary file, which `connection` has open."""
 
     def __init__(
-        self, files: Files, log: Log, chosen: ViewSet, until: Checkpoint, chunk: int, *, kept: bool = True
+        self,
+        files: Files,
+        log: Log,
+        chosen: ViewSet,
+        until: Checkpoint,
+        chunk: int,
+        *,
+        kept: bool = True,
+        live: Files | None = None,
     ) -> None:
-        """`kept`: whether they are to be the live ones; else they are only compared, and need no indexes."""
+        """`kept`: whether they are to be the live ones; else they need no indexes, and are compared with those in `live`."""
         self._files = files
         self._log = log
         self._set = chosen
         self._until = until
         self._chunk = chunk
         self._kept = kept
+        self._live = live.path if live else ""
         self._held = ExitStack()
-        self._job: Job[Digests] | None = None
+        self._job: Job[Half] | None = None
         self._folding = ExitStack()
         self._others: _Others | None = None
         self._digests: Digests = {}
+        self._same: bool | None = None
         self._failed: sqlite3.Error | None = None
 
     @contextmanager
@@ -64,7 +86,7 @@ class Anew:
             self._open()
             if apart and apart.number > 1 and self._until.position >= WORTHWHILE and self._set is MAIN:
                 mark = folding.marked(self.connection)
-                about = (self._files.fresh_path, mark, self._until, self._chunk, self._kept)
+                about = (self._files.fresh_path, mark, self._until, self._chunk, self._kept, self._live)
                 self._job = apart.begin(fold_tasks, self._log, *about)
                 self._begin_others()
             yield self
@@ -117,15 +139,17 @@ class Anew:
         about = (self._until, self._chunk, progress, self._set)
         return folding.fold_all(self.connection, self._log, *about, indexed=self._kept)
 
-    def _joined(self, job: Job[Digests], others: _Others, progress: Progress | None) -> Checkpoint | None:
+    def _joined(self, job: Job[Half], others: _Others, progress: Progress | None) -> Checkpoint | None:
         others.bulk.read_on(self._chunk, _half(progress, 0))
         self._folding.close()
+        mine = _half_of(others.connection, OTHERS, [CHECKPOINT], self._kept, self._live)
         tasks = job.result(_half(progress, 1))
         if tasks is None:
             return None
+        self._digests = {**tasks.digests, **mine.digests}
+        self._same = mine.same and tasks.same
         if self._kept:
-            self._digests = {**tasks, **folding.digests(others.connection, OTHERS)}
-        _add_others(self.connection, others.path, others.bulk.mark)
+            _add_others(self.connection, others.path, others.bulk.mark)
         return others.bulk.mark
 
     def state_hash(self) -> str:
@@ -135,10 +159,11 @@ class Anew:
         place = {CHECKPOINT.name: folding.digest(self.connection, CHECKPOINT)}
         return folding.hash_of({**place, **self._digests}, self._set)
 
-    def equals(self, files: Files) -> bool:
-        """True if the live views of these files hold the same rows."""
-        with attached(self.connection, files.path, "live"):
-            return folding.same_rows(self.connection, "live", self._set)
+    def equals_live(self) -> bool | None:
+        """True if the live views hold the same rows; None where there are none."""
+        if self._live and self._same is None:
+            self._same = _same_as(self.connection, self._live, folding.tables(self._set))
+        return self._same
 
 
 def fold_tasks(
@@ -147,24 +172,46 @@ def fold_tasks(
     mark: Checkpoint,
     until: Checkpoint,
     chunk: int,
-    indexed: bool,  # noqa: FBT001 - as `Apart.begin` calls it
+    kept: bool,  # noqa: FBT001 - as `Apart.begin` calls it
+    live: str,
     progress: Progress,
-) -> Digests:
+) -> Half:
     """In a process of its own: fold the tasks' half into a database that has its tables.
 
-    Where it is to be kept, with its indexes, the digests of these tables. Where the file does not bear the `mark`, who
-    asked was killed, and somebody else has begun anew: raises Unusable.
+    Where it is to be `kept` it gets its indexes. `live`: the file with which it is compared, "" for none. Where the file does
+    not bear the `mark`, who asked was killed, and somebody else has begun anew: raises Unusable.
     """
     with closing(connect_fresh(path)) as connection:
         if folding.checkpoint(connection) != mark:
             raise Unusable(path)
-        folding.fold_all(connection, log, until._replace(pulses=0), chunk, progress, TASKS, indexed=indexed)
-        return folding.digests(connection, TASKS) if indexed else {}
+        folding.fold_all(connection, log, until._replace(pulses=0), chunk, progress, TASKS, indexed=kept)
+        return _half_of(connection, TASKS, [], kept, live)
+
+
+def _half_of(
+    connection: sqlite3.Connection,
+    chosen: ViewSet,
+    also: list[Table],
+    kept: bool,  # noqa: FBT001 - as above
+    live: str,
+) -> Half:
+    digests = folding.digests(connection, chosen) if kept else {}
+    return Half(digests, _same_as(connection, live, also + folding.own_tables(chosen)) if live else None)
+
+
+def _same_as(connection: sqlite3.Connection, live: str, compared: list[Table]) -> bool:
+    try:
+        with attached(connection, live, "live"):
+            return folding.same_rows(connection, "live", compared)
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
+        return False
 
 
 def _add_others(connection: sqlite3.Connection, path: str, until: Checkpoint) -> None:
     with attached(connection, path, "half"), folding.transaction(connection):
-        for table in (table for view in OTHERS.views for table in view.tables):
+        for table in folding.own_tables(OTHERS):
             connection.execute(f"INSERT INTO main.{table.name} SELECT * FROM half.{table.name}")  # noqa: S608 - our own names
         folding.move(connection, until)
 

@@ -68,7 +68,11 @@ class View(NamedTuple):
 
 
 class ViewSet(NamedTuple):
-    """The views that stand in one file and are caught up together. Another `version` has the file made anew."""
+    """The views that stand in one file and are caught up together. Another `version` has the file made anew.
+
+    `timed`: whether a handler asks when an event arrived, which costs a look at another table.
+    """
 
     views: tuple[View, ...]
     version: int
+    timed: bool = True

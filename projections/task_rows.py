@@ -159,14 +159,10 @@ class _Held:
         self.moved = False  # since it was loaded: there are new events
         self.forked = False  # since it was loaded: the task must be folded from the log
 
-    def follow(self, event: Event) -> bool:
-        """Move the heads; False where the event is not simply the next one."""
-        if event.parents == self.heads:
-            self.heads = (event.id,)
-            return True
+    def fork(self, event: Event) -> None:
+        """Move the heads by an event that has not seen exactly these."""
         self.heads = tuple(sorted({event.id, *(head for head in self.heads if head not in event.parents)}))
         self.forked = True
-        return False
 
 
 class _Handler:
@@ -189,11 +185,15 @@ class _Handler:
         mine = [(stored, stored.event.stream[5:]) for stored in events if stored.event.stream[:5] == "task/"]
         if len(mine) < len(events):
             self._skip_unknown(events)
+        tasks = self._tasks
         self._load({task_id for _, task_id in mine})
         for stored, task_id in mine:
-            held, event = self._tasks[task_id], stored.event
+            held, event = tasks[task_id], stored.event
             held.position, held.moved = stored.position, True
-            if not held.follow(event):
+            if event.parents == held.heads:
+                held.heads = (event.id,)
+            else:
+                held.fork(event)
                 self._forks.add(event.id)
             if held.forked:
                 known = is_known(event)

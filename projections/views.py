@@ -46,19 +46,19 @@ class Rebuilt(NamedTuple):
 class Comparison:
     """A fold of the whole log beside the live views, begun, and to be compared with them.
 
-    `same`: once that is done, False where the live views are not what the log says.
+    `live` reads the live views. `same`: once that is done, False where these are not what the log says.
     """
 
-    def __init__(self, anew: Anew, live: Files | None, *, damaged: bool) -> None:
-        """`live` is None where there are no sound views to compare with: none at all, or `damaged` ones."""
+    def __init__(self, anew: Anew, live: sqlite3.Connection | None, *, damaged: bool) -> None:
+        """`live`: the live views, None where there are none to compare with, `damaged` or not there at all."""
         self._anew = anew
-        self._live = live
+        self.live = live
         self._damaged = damaged
         self.same: bool | None = None
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """The database of what was folded."""
+        """A database with the tables of the tasks, as they were folded."""
         return self._anew.connection
 
     @property
@@ -70,18 +70,9 @@ class Comparison:
         """Wait for the end of the fold, and compare; `same`, or None where nothing can be written."""
         with suppress(Unusable):
             self._anew.finish(progress)
-            self.same = self._equal()
+            same = self._anew.equals_live()
+            self.same = not self._damaged if same is None else same
         return self.same
-
-    def _equal(self) -> bool:
-        if self._live is None:
-            return not self._damaged
-        try:
-            return self._anew.equals(self._live)
-        except sqlite3.DatabaseError as error:
-            if not is_damage(error):
-                raise
-            return False
 
 
 class Views:
@@ -262,8 +253,9 @@ class Views:
                 self._files.sweep()
                 live, damaged = self._caught_up()
                 until = live or folding.everything(self._log)
-                anew = held.enter_context(self._beginning_anew(until, apart, kept=False))
-                comparison = Comparison(anew, self._files if live else None, damaged=damaged)
+                beside = self._files if live else None
+                anew = held.enter_context(self._beginning_anew(until, apart, kept=False, live=beside))
+                comparison = Comparison(anew, self.connection if live else None, damaged=damaged)
             except Unusable:
                 comparison = None
             yield comparison
@@ -288,12 +280,13 @@ class Views:
 
     @contextmanager
     def _beginning_anew(
-        self, until: Checkpoint, apart: Apart | None = None, *, kept: bool = True
+        self, until: Checkpoint, apart: Apart | None = None, *, kept: bool = True, live: Files | None = None
     ) -> Generator[Anew]:
         """Under the lock: begin to fold the log up to a place, beside the live file."""
         from projections.halves import Anew  # hot commands do not fold anew
 
-        with Anew(self._files, self._log, self._set, until, self._chunk, kept=kept).begun(apart) as anew:
+        about = (self._files, self._log, self._set, until, self._chunk)
+        with Anew(*about, kept=kept, live=live).begun(apart) as anew:
             yield anew
 
     def _replace_live(self, fresh: sqlite3.Connection) -> None:

@@ -22,8 +22,8 @@ def audit(call: Call) -> None:
     from cli.verifying import verdict, verify_all
     from export.findings import is_damage
 
-    looked, found = verify_all(call)
-    found += code_findings(call)
+    verified = verify_all(call)
+    looked, found = verified.looked, verified.findings + code_findings(call)
     rows = tasks(call)
     replicas = [{"replica": name, "seq": end.seq, "id": end.id} for name, end in looked.ends.items()]
     damaged = any(map(is_damage, found))

@@ -49,7 +49,7 @@ def verify(
     if signer and checkpoint is None:
         hint = f"crewlog verify --checkpoint FILE --signer {signer}"
         raise Refusal("usage", "--signer is of a checkpoint, and none was named", hint)
-    looked, found = verify_all(call)
+    looked, found, state = verify_all(call, hashed=True)
     if checkpoint is not None:
         found += checkpoint_findings(call, checkpoint, looked, signer, signers_file(call))
     if git:
@@ -58,7 +58,6 @@ def verify(
 
         found += findings(needed(call, "verify --git"))
     damaged = any(map(is_damage, found))
-    state = call.store.log.state_hash()
     data = {
         "ok": not damaged,
         "events": looked.events,
@@ -69,7 +68,7 @@ def verify(
         "findings": [finding.as_dict() for finding in found],
     }
     lines = [*map(finding_line, found), *hint_lines(found)]
-    lines += [f"{looked.events:,} events of {len(looked.ends)} clones, state {state[:12]}"]
+    lines += [f"{looked.events:,} events of {len(looked.ends)} clones, state {state[:12] or '?'}"]
     lines.append(verdict(found))
     ids = [finding.id or finding.code for finding in found]
     call.answer(Answer(data, lines, ids, exit=Exit.CORRUPT if damaged else Exit.DONE))
