@@ -243,6 +243,21 @@ def test_views_that_were_edited_are_found_and_made_anew(busy: Crew) -> None:
     assert codes(busy) == []
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_state_that_was_edited_alike_in_the_log_and_in_the_views_is_found(number: int, busy: Crew) -> None:
+    edited = 'replace(CAST({0} AS TEXT), \'"title":"two"\', \'"title":"three"\')'
+    plainly(busy, f"UPDATE stream_state SET state = CAST({edited.format('state')} AS BLOB)")  # noqa: S608 - text from here
+    connection = sqlite3.connect(store(busy) / "views.db")
+    connection.execute(f"UPDATE tasks SET data = CAST({edited.format('data')} AS BLOB)")  # noqa: S608
+    connection.commit()
+    same = 'SELECT count(*) FROM tasks WHERE CAST(data AS TEXT) LIKE \'%"title":"three"%\''
+    assert connection.execute(same).fetchone() == (1,)
+    connection.close()
+
+    with several(number):
+        assert codes(busy) == ["views-wrong", "state-wrong"]
+
+
 @pytest.mark.parametrize("how", ["no database", "pages of zeros", "half of it", "no table of the tasks"])
 def test_damaged_views_are_found_and_made_anew(how: str, busy: Crew) -> None:
     path = store(busy) / "views.db"
