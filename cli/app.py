@@ -94,7 +94,8 @@ def _internal(error: Exception, shell: Shell) -> Refusal:
 
         traceback.print_exception(error, file=shell.stderr)
     message = f"{type(error).__name__}: {error}"
-    return Refusal("internal", message, "Please report it; with CREWLOG_DEBUG=1 it says where it happened.")
+    hint = "`crewlog verify` says if the log is damaged. Else please report it; CREWLOG_DEBUG=1 says where it happened."
+    return Refusal("internal", message, hint)
 
 
 def _run(arguments: Sequence[str], shell: Shell, call: Call) -> int:

@@ -40,7 +40,9 @@ FILES = frozenset(
     }
 )
 # Where these are found, what was made of the log may be all that still says what stood in it.
-ALTERED = frozenset({"bytes-changed", "chain-end", "parent-missing", "row-changed", "stream-broken"})
+ALTERED = frozenset(
+    {"bytes-changed", "chain-end", "no-event", "parent-missing", "row-changed", "stream-broken"}
+)
 GIT_LOCKS = ("index.lock", "HEAD.lock")
 LOCKS = ("queue.lock", "views.lock", "live.lock", "segments.lock")
 
@@ -223,10 +225,16 @@ class Diagnosis:
             )
 
     def _looked(self) -> Looked:
-        """One pass over the log, and over the exported files beside it."""
-        from export.verify import verify_log
+        """One pass over the log, and over the exported files beside it; or what keeps the log from being read."""
+        from export.verify import look_at_lines, verify_log
 
-        return verify_log(self._store.log, None, self._store.folder)
+        try:
+            return verify_log(self._store.log, None, self._store.folder)
+        except STUMBLING:
+            looked = look_at_lines(self._store.log)
+            if not looked.findings:  # a fault of ours
+                raise
+            return looked
 
     def _damage(self, looked: Looked) -> list[Finding]:
         """What is wrong with the log itself: then nothing is made anew of it."""

@@ -36,7 +36,7 @@ def verify_all(call: Call, *, hashed: bool = False) -> Verified:
 
     try:
         return _verify_all(call, hashed=hashed)
-    except (*STUMBLING, sqlite3.ProgrammingError):
+    except STUMBLING:
         looked = look_at_lines(call.store.log)
         if not looked.findings:  # a fault of ours
             raise
@@ -61,7 +61,7 @@ def _verify_all(call: Call, *, hashed: bool) -> Verified:
 
 
 # What is raised over an event whose bytes somebody changed, which is among the findings.
-STUMBLING = (ValueError, TypeError, KeyError, AttributeError)
+STUMBLING = (ValueError, TypeError, KeyError, AttributeError, sqlite3.ProgrammingError)
 
 
 def _verify(

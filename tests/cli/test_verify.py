@@ -207,6 +207,21 @@ def test_a_row_that_hashes_to_its_id_and_is_no_event_is_found(what: str, busy: C
     )
 
     assert codes(busy)
+    found = busy.run("--json", "doctor", "--repair")
+    assert (found.code, found.json["repaired"], found.json["findings"] != []) == (7, [], True)
+
+
+def test_what_is_written_behind_a_row_that_is_no_event_is_acknowledged(busy: Crew) -> None:
+    plainly(
+        busy,
+        "UPDATE stored_events SET state = CAST(replace(CAST(state AS TEXT), '\"ts\"', '\"tt\"') AS BLOB) WHERE rowid = 6",
+    )
+    before = busy.run("--json", "verify").json["events"]
+    (store(busy) / "views.db").unlink()
+
+    written = busy.run("spawn", "one more", "--as", "zoe")
+
+    assert (written.code, busy.run("--json", "verify").json["events"]) == (0, before + 1)
 
 
 def test_a_key_that_two_clones_used_stands_for_the_first_event_and_is_no_finding(busy: Crew) -> None:
