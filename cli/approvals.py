@@ -57,6 +57,12 @@ def signature(call: Call, task: Task, key: str | None, policy: str) -> str:
 
 def judge(call: Call, event: Event) -> str:
     """What the approval's signature is worth: `signed`, `not signed`, `not checked: …`, or why it is not good."""
+    if event.id not in call.signatures:
+        call.signatures[event.id] = _judged(call, event)
+    return call.signatures[event.id]
+
+
+def _judged(call: Call, event: Event) -> str:
     from export.signing import APPROVAL, approval_text, signer
 
     signed = event.payload.get("signature")

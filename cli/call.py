@@ -110,6 +110,11 @@ class Call:
             self._parent.finish(code)
 
     @cached_property
+    def signatures(self) -> dict[str, str]:
+        """What was found out about approvals' signatures, by the approval's id: each takes a process of its own."""
+        return {}
+
+    @cached_property
     def git(self) -> place.GitPlace | None:
         """The git repository around, if any."""
         return place.find_git(self.shell.cwd)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -38,6 +39,24 @@ def test_a_signed_approval_is_shown_as_signed_and_audited_as_good(crew: Crew, ke
     (row,) = crew.do("audit")["tasks"]
     assert (row["approver"], row["signature"]) == ("zoe", "signed")
     assert crew.do("verify")["findings"] == []
+
+
+def test_an_audit_asks_for_each_signature_no_more_often_than_verify(crew: Crew, keys: Path) -> None:
+    task, _ = crew.submitted()
+    crew.do(f"approve {task} --as zoe --sign {keys}/zoe")
+    real, asked = shutil.which("ssh-keygen"), crew.folder / "asked"
+    program = crew.folder / "ssh-keygen"
+    program.write_text(f'#!/bin/sh\necho >> "{asked}"\nexec {real} "$@"\n')
+    program.chmod(0o755)
+    crew.environ["PATH"] = f"{crew.folder}:{crew.environ['PATH']}"
+
+    numbers: list[int] = []
+    for command in ("verify", "audit"):
+        asked.write_text("")
+        crew.do(command)
+        numbers.append(len(asked.read_text()))
+
+    assert numbers[0] == numbers[1] > 0
 
 
 def test_where_the_settings_want_a_signature_nobody_approves_without_one(crew: Crew, keys: Path) -> None:
