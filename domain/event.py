@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, cast
 
 import orjson
@@ -28,7 +29,7 @@ _ID_DOMAIN = b"crewlog.event.v1\0"
 _ID_BEGIN = _ID_DOMAIN + b"{"
 _ID_PREFIX = b'{"id":"'
 _ID_END = len(_ID_PREFIX) + 64
-_HEX = frozenset("0123456789abcdef")
+_HEX = "0123456789abcdef"
 
 Json = dict[str, Any]
 
@@ -180,7 +181,7 @@ def stated_id(line: bytes) -> str:
     if not line.startswith(_ID_PREFIX) or line[_ID_END : _ID_END + 2] != b'",':
         return ""
     text = line[len(_ID_PREFIX) : _ID_END].decode("ascii", "replace")
-    return text if _HEX.issuperset(text) else ""
+    return text if is_id(text) else ""
 
 
 def parse(line: bytes) -> Event:
@@ -255,9 +256,10 @@ def _canonical_fields(line: bytes) -> Json | None:
         return None
     try:
         body: Any = orjson.loads(line)
-        rest = {name: value for name, value in body.items() if name != "id"}
+        rest = body.copy()
+        del rest["id"]
         spelled = orjson.dumps(rest, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, KeyError):
         return None
     if line[_ID_END + 2 :] != spelled[1:] or _has_float(body):
         return None
@@ -267,7 +269,10 @@ def _canonical_fields(line: bytes) -> Json | None:
 
 def _has_float(container: Json | list[Any]) -> bool:
     items: Iterable[Any] = container.values() if isinstance(container, dict) else container
-    return any(type(item) is float or (type(item) in _CONTAINERS and _has_float(item)) for item in items)
+    for item in items:  # noqa: SIM110 - `any` over a generator takes twice as long
+        if type(item) is float or (type(item) in _CONTAINERS and _has_float(item)):
+            return True
+    return False
 
 
 _CONTAINERS = (dict, list)
@@ -331,8 +336,8 @@ def _check_fields(fields: Json, stated: str) -> None:
     for name, kind in _OPTIONAL:
         if name in fields and type(fields[name]) is not kind:
             raise _corrupt(f"field {name!r} is not {kind.__name__}", id=stated)
-    unknown = sorted(set(fields) - _KNOWN)
-    if unknown and fields["v"] == VERSION:
+    if fields["v"] == VERSION and not _KNOWN.issuperset(fields):
+        unknown = sorted(fields.keys() - _KNOWN)
         raise _corrupt(f"unknown fields {', '.join(unknown)[:30]!a}", id=stated)
     for name, good, what in _forms(fields):
         if not good:
@@ -343,13 +348,13 @@ def _check_fields(fields: Json, stated: str) -> None:
 def _forms(fields: Json) -> tuple[tuple[str, bool, str], ...]:
     """Which fields look as they must. Ids, names and streams become paths, so nothing else may pass here."""
     parents: list[object] = fields.get("parents", [])
-    in_order = all(is_id(parent) for parent in parents) and parents == sorted(set(cast("list[str]", parents)))
+    in_order = all(map(is_id, parents)) and parents == sorted(set(cast("list[str]", parents)))
     return (
         ("v", fields["v"] > 0, "a version"),
         ("from", is_name(fields["from"]), "a name"),
         ("to", is_stored_address(fields["to"]), "an address"),
         ("type", is_name(fields["type"]), "a name like task.started"),
-        ("stream", all(is_name(part) for part in fields["stream"].split("/", 1)), "like task/t-3k9fa2mq"),
+        ("stream", all(map(is_name, fields["stream"].split("/", 1))), "like task/t-3k9fa2mq"),
         ("replica", "replica" not in fields or is_name(fields["replica"]), "a name"),
         ("seq", fields.get("seq", 0) >= 0, "a count"),
         ("prev", "prev" not in fields or is_id(fields["prev"]), "an id"),
@@ -359,17 +364,28 @@ def _forms(fields: Json) -> tuple[tuple[str, bool, str], ...]:
 
 def is_id(value: object) -> bool:
     """True for a whole event id, or any other SHA-256 in lower-case hex."""
-    return isinstance(value, str) and len(value) == 64 and _HEX.issuperset(value)
+    # `strip` leaves nothing where all is hex, in a fifth of the time that looking at each character takes.
+    return isinstance(value, str) and len(value) == 64 and not value.strip(_HEX)
 
 
 def is_time(text: str) -> bool:
     """True for a time as `format_time` writes it."""
-    marks = text[4:5] + text[7:8] + text[10:11] + text[13:14] + text[16:17] + text[19:20]
+    if len(text) != len("2026-11-23T17:31:05.123456Z") or not text.isascii():
+        return False
+    second, fraction, marks = text[17:19], text[20:26], text[16] + text[19] + text[26]
+    digits = second.isdigit() and fraction.isdigit()
+    return digits and second < "60" and marks == ":.Z" and _is_minute(text[:16])
+
+
+@lru_cache(1_024)
+def _is_minute(text: str) -> bool:
+    """True for the beginning of a time; of the lines of a log many have the same."""
+    marks = text[4] + text[7] + text[10] + text[13]
     try:
-        parse_time(text)
+        datetime.fromisoformat(text)
     except ValueError:
         return False
-    return marks == "--T::." and text[5:7].isdigit()  # datetime also reads weeks and commas
+    return marks == "--T:" and text[5:7].isdigit()  # datetime also reads weeks
 
 
 def _check_time(text: str, stated: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from domain.refusals import Refusal
 
 NAME_PATTERN = "[a-z0-9][a-z0-9._-]{0,63}"
@@ -20,7 +22,13 @@ TASK_DIGITS = 8
 
 def is_name(text: str) -> bool:
     """True for the name of an agent or a person: NAME_PATTERN."""
-    return 0 < len(text) <= 64 and text[0] in _LOWER and _NAME.issuperset(text)
+    return 0 < len(text) <= 64 and _is_name(text)
+
+
+@lru_cache(4_096)
+def _is_name(text: str) -> bool:
+    """A log says the same few names again and again."""
+    return text[0] in _LOWER and _NAME.issuperset(text)
 
 
 def check_name(text: str, what: str = "name") -> str:
