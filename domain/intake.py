@@ -6,7 +6,7 @@ the log's order always extends causality, and whoever folds it never meets an ef
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from domain import event, history
@@ -46,6 +46,7 @@ class Intake:
         self._tables = tables
         self._folds = folds
         self._arrived = arrived
+        self._stored: dict[str, tuple[State, list[Head]]] = {}
         self._streams: dict[str, _Stream] = {}
         self._chains: dict[str, Link] = {}  # as far as was seen, pending events too
         self._ends: dict[str, Link] = {}  # of what came into the log
@@ -63,6 +64,7 @@ class Intake:
         wanted = list({parent for item in events for parent in item.parents})
         here = known | self._tables.known(wanted)
         anything_waits = self._tables.pending() > 0
+        self._stored = self._tables.streams(sorted({item.stream for item in events}))
         for item in events:
             if item.id in known or item.id in waiting or item.id in self._new:
                 continue
@@ -110,7 +112,8 @@ class Intake:
     def _take(self, item: Event) -> None:
         stream = self._streams.get(item.stream)
         if stream is None:
-            stream = self._streams[item.stream] = _Stream(item.stream, self._tables, self._folds)
+            stored = self._stored.get(item.stream) or self._tables.streams([item.stream])[item.stream]
+            stream = self._streams[item.stream] = _Stream(item.stream, *stored, self._tables, self._folds)
         stream.add(item)
         self._new[item.id] = item
         self._rows.append((item, stream.version))
@@ -121,6 +124,7 @@ class Intake:
         for replica, end in self._ends.items():
             self._tables.put_chain(replica, end)
         changes = [stream.finish(self._new) for stream in self._streams.values()]
+        self._tables.put_streams({name: stream.now for name, stream in sorted(self._streams.items())})
         pending = tuple(item for item in self._pending if item.id not in self._new)
         new = tuple(self._new.values())
         return Inserted(new, pending, tuple(self._gaps), tuple(self._late), tuple(changes))
@@ -129,12 +133,13 @@ class Intake:
 class _Stream:
     """A stream that gets events: folded as they come while it is linear, from its beginning where it forked."""
 
-    def __init__(self, stream: str, tables: Tables, folds: Mapping[str, Fold]) -> None:
-        stored = tables.state(stream)
+    def __init__(
+        self, stream: str, stored: State, heads: Sequence[Head], tables: Tables, folds: Mapping[str, Fold]
+    ) -> None:
         self._stream = stream
         self._tables = tables
         self._kind = folds.get(stream.partition("/")[0])
-        self._heads = {head.id: head for head in tables.heads(stream)}
+        self._heads = {head.id: head for head in heads}
         self._forked = bool(stored.version) and (self._kind is None or stored.fold != self._kind.FOLD)
         self._before = (
             self._kind.load(stored.data) if self._kind and stored.data and not self._forked else None
@@ -158,16 +163,18 @@ class _Stream:
             self._conflicts += [item] if became == CONFLICT else []
 
     def finish(self, new: Mapping[str, Event]) -> Change:
-        """Keep the state and the heads; what came of it."""
-        self._tables.put_heads(self._stream, self._heads.values())
-        if self._kind is None:
-            self._tables.put_state(self._stream, State(self.version, None, 0, self.version))
-            return Change(self._stream, None, None, ())
-        if self._forked:
+        """What came of it, all events of the stream being in the log."""
+        if self._kind and self._forked:
             self._refold(self._kind, new)
-        data = self._kind.dump(self._state) if self._state is not None else None
-        self._tables.put_state(self._stream, State(self.version, data, self._kind.FOLD, self._unknown))
         return Change(self._stream, self._before, self._state, tuple(self._conflicts))
+
+    @property
+    def now(self) -> tuple[State, Collection[Head]]:
+        """The state to keep, and the heads."""
+        if self._kind is None:
+            return State(self.version, None, 0, self.version), self._heads.values()
+        data = self._kind.dump(self._state) if self._state is not None else None
+        return State(self.version, data, self._kind.FOLD, self._unknown), self._heads.values()
 
     def _refold(self, kind: Fold, new: Mapping[str, Event]) -> None:
         events = [event.parse(line) for line in self._tables.lines(self._stream)]

@@ -13,7 +13,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -104,6 +104,10 @@ class Engine(Protocol):
 
     def writing(self, recorder: Any) -> AbstractContextManager[Tables]:
         """A transaction under the write lock."""
+        ...
+
+    def widen(self) -> None:
+        """Many transactions are to come over this connection: take more memory, and tidy up less often."""
         ...
 
     def tidy(self) -> None:
@@ -225,6 +229,7 @@ class Log:
         self._engines: dict[str, Any] = {}
         self._known: set[str] = set()
         self._turns = 0
+        self._at_length = False
         self.replica = replica
         self.clock = clock
         self.entropy = entropy
@@ -263,6 +268,8 @@ class Log:
         if role not in self._known:
             engine.check_format()
             self._known.add(role)
+            if role == "writer" and self._at_length:
+                engine.widen()
         return engine
 
     def _reader(self) -> Reads:
@@ -314,6 +321,19 @@ class Log:
         if writer:
             writer.tidy()
         self._close("writer")
+
+    @contextmanager
+    def at_length(self) -> Generator[None]:
+        """For many transactions in a row: the connections stay open between them. Others may write in between."""
+        before = self.keep_open, self._at_length
+        self.keep_open = self._at_length = True
+        try:
+            yield
+        finally:
+            self.keep_open, self._at_length = before
+            if not self.keep_open and "writer" in self._known:
+                with suppress(Refusal):  # no turn: everything is committed, and the next writer tidies up
+                    self.settle()
 
     def settle(self) -> None:
         """Do what the first write would do first (`before_writing`), although nothing may be written."""

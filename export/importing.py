@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from domain import event
+from domain.collector import no_collector
 from domain.event import LINE_LIMIT, Event, is_id
 from domain.named import NamedTuple
 from domain.refusals import Refusal
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from export.sources import File, Line, Source
 
 CHUNK = 1_000
+TRANSACTION = 4_000
 FINDING_LIMIT = 1_000
 # Clocks differ; what is further ahead than this says so.
 AHEAD = 10 * 60 * 1_000_000
@@ -56,7 +58,7 @@ class Imported(NamedTuple):
 
 
 def import_from(log: Log, source: Source, progress: Progress | None = None) -> Imported:
-    """Insert what is absent, a thousand events a transaction: stopped anywhere, it goes on where it was."""
+    """Insert what is absent, some thousand events a transaction: stopped anywhere, it goes on where it was."""
     return _Import(log, source, progress).run()
 
 
@@ -117,14 +119,8 @@ class _Import:
 
     def run(self) -> Imported:
         """Read, insert, look for blobs."""
-        chunk: list[tuple[Event, _Place]] = []
-        for item in heapq.merge(*self._chains(), key=lambda found: found[0].ts):
-            chunk.append(item)
-            if len(chunk) == CHUNK:
-                self._insert(chunk)
-                chunk = []
-        if chunk:
-            self._insert(chunk)
+        with self._log.at_length(), no_collector():
+            self._insert_all()
         blobs = self._take_blobs()
         self._find_forks()
         return Imported(
@@ -136,6 +132,16 @@ class _Import:
             tuple(conflict for conflict in self._conflicts.values() if self._is_unsettled(conflict)),
             tuple(self._findings),
         )
+
+    def _insert_all(self) -> None:
+        chunk: list[tuple[Event, _Place]] = []
+        for item in heapq.merge(*self._chains(), key=lambda found: found[0].ts):
+            chunk.append(item)
+            if len(chunk) == TRANSACTION:
+                self._insert(chunk)
+                chunk = []
+        if chunk:
+            self._insert(chunk)
 
     def _is_unsettled(self, conflict: Conflict) -> bool:
         """False for a conflict that a later event of the same import resolved."""

@@ -5,7 +5,6 @@ Whoever folds holds the views' lock, or folds into a database that is only its o
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import marshal
 import os
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from domain import agent, task
+from domain.collector import no_collector
 from domain.event import stated_id
 from domain.named import NamedTuple
 from projections import agents, mail, notices, sources, tasks
@@ -148,7 +148,7 @@ def in_bulk(
     connection: sqlite3.Connection, log: Log, until: Checkpoint, chosen: ViewSet, *, indexed: bool = True
 ) -> Generator[Bulk]:
     """What `fold_all` does, in steps of one's own."""
-    with transaction(connection), _no_collector(), _indexed_at_the_end(connection, chosen, indexed=indexed):
+    with transaction(connection), no_collector(), _indexed_at_the_end(connection, chosen, indexed=indexed):
         bulk = Bulk(connection, log, until, chosen)
         yield bulk
         bulk.end()
@@ -250,18 +250,6 @@ def transaction(connection: sqlite3.Connection) -> Generator[None]:
             connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
-
-
-@contextmanager
-def _no_collector() -> Generator[None]:
-    """Nothing here makes cycles, and walking tens of thousands of living events again and again costs a third."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 @contextmanager

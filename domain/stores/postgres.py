@@ -396,6 +396,9 @@ class Factory(PostgresFactory):
         message = f"{who} has held the log at {self._address.text} for {self._wait:.0f} s"
         return Refusal("locked", message, "Run it again.", store=self._address.text, pid=row["pid"])
 
+    def widen(self) -> None:
+        """The server has its own memory."""
+
     def tidy(self) -> None:
         """The server looks after its own files."""
 

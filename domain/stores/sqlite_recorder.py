@@ -248,6 +248,12 @@ class Factory(SQLiteFactory):
         """The one connection, out of the pool from its first use to the end: each time it would cost a tenth of an append."""
         return self.datastore.pool.get_connection()
 
+    def widen(self) -> None:
+        """Rows with random ids touch nearly a page each: with few pages in memory each is read and written again and again."""
+        run = self.connection.cursor().execute
+        run(f"PRAGMA cache_size=-{wal.KIB_AT_LENGTH}")
+        run(f"PRAGMA wal_autocheckpoint={wal.PAGES_AT_LENGTH}")
+
     def tidy(self) -> None:
         """Keep the -wal short; inside the queue only."""
         if "connection" in vars(self):

@@ -5,7 +5,7 @@ The SQL is what SQLite and PostgreSQL share; an engine gives a cursor and transl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from domain.blobs import Blob
@@ -113,12 +113,15 @@ _SITUATION = (
 )
 
 
+_STATES = "SELECT stream, version, state, fold, unknown FROM stream_state WHERE stream IN ({})"
+_HEADS = "SELECT stream, id, ts FROM stream_heads WHERE stream IN ({}) ORDER BY ts, id"
 _INSERT_ID = "INSERT INTO event_id (id, position, arrived) VALUES (?, ?, ?)"
 _INSERT_KEY = "INSERT INTO keys (actor, key, id) VALUES (?, ?, ?)"
 _PUT_CHAIN = (
     "INSERT INTO chain (replica, seq, id) VALUES (?, ?, ?) ON CONFLICT (replica)"
     " DO UPDATE SET seq = excluded.seq, id = excluded.id WHERE excluded.seq > chain.seq"
 )
+_INSERT_HEAD = "INSERT INTO stream_heads (stream, id, ts) VALUES (?, ?, ?)"
 _MOVE_HEAD = "UPDATE stream_heads SET stream = ?, id = ?, ts = ? WHERE stream = ? AND id = ?"
 _PUT_STATE = (
     "INSERT INTO stream_state (stream, version, state, fold, unknown) VALUES (?, ?, ?, ?, ?)"
@@ -153,17 +156,15 @@ class Tables:
         row = self._one("SELECT seq, id FROM chain WHERE replica = ?", replica)
         return Link(row[0], row[1]) if row else Link(0, "")
 
-    def heads(self, stream: str) -> list[Head]:
-        """The heads of the stream, oldest first."""
-        self.cursor.execute("SELECT id, ts FROM stream_heads WHERE stream = ? ORDER BY ts, id", (stream,))
-        return [Head(row[0], row[1]) for row in self.cursor.fetchall()]
-
-    def state(self, stream: str) -> State:
-        """The folded state of the stream."""
-        row = self._one("SELECT version, state, fold, unknown FROM stream_state WHERE stream = ?", stream)
-        if row is None:
-            return _NONE
-        return State(row[0], bytes(row[1]) if row[1] is not None else None, row[2], row[3])
+    def streams(self, names: Sequence[str]) -> dict[str, tuple[State, list[Head]]]:
+        """The folded state of each of these streams, and its heads, oldest first."""
+        states = dict.fromkeys(names, _NONE)
+        heads: dict[str, list[Head]] = {name: [] for name in names}
+        for name, version, data, fold, unknown in self._of(_STATES, names):
+            states[name] = State(version, bytes(data) if data is not None else None, fold, unknown)
+        for name, event_id, ts in self._of(_HEADS, names):
+            heads[name].append(Head(event_id, ts))
+        return {name: (states[name], heads[name]) for name in states}
 
     def situation(self, stream: str, replica: str) -> Situation:
         """What an event of this replica in this stream goes on from; the heads oldest first."""
@@ -192,12 +193,14 @@ class Tables:
         return self._among("SELECT id FROM pending WHERE id IN", ids)
 
     def _among(self, statement: str, ids: Sequence[str]) -> set[str]:
-        found: set[str] = set()
+        return {row[0] for row in self._of(f"{statement} ({{}})", ids)}
+
+    def _of(self, statement: str, ids: Sequence[str]) -> Iterator[Any]:
+        """The rows of a statement with a `{}` for as many `?` as one can have."""
         for begin in range(0, len(ids), PARAMETERS):
             part = ids[begin : begin + PARAMETERS]
-            self.cursor.execute(f"{statement} ({', '.join('?' * len(part))})", part)
-            found.update(row[0] for row in self.cursor.fetchall())
-        return found
+            self.cursor.execute(statement.format(", ".join("?" * len(part))), part)
+            yield from self.cursor.fetchall()
 
     def put_pending(self, event: Event, missing: str) -> None:
         """Keep an event until this parent of it is here."""
@@ -274,7 +277,7 @@ class Tables:
         rows = [Stored(event.stream, version, event.type, event.line) for event, version in events]
         placed = zip(self._insert(rows), events, strict=True)
         ids = [(event.id, position, arrived) for position, (event, _) in placed]
-        keys = [(event.sender, event.key, event.id) for event, _ in events if event.key]
+        keys = sorted((event.sender, event.key, event.id) for event, _ in events if event.key)
         run = self.cursor.executemany
         run(_INSERT_ID, ids)
         run(f"{_INSERT_KEY} ON CONFLICT DO NOTHING", keys)
@@ -283,12 +286,12 @@ class Tables:
         """Move the end of a replica's chain, never back."""
         self.cursor.execute(_PUT_CHAIN, (replica, *end))
 
-    def put_heads(self, stream: str, heads: Iterable[Head]) -> None:
-        """Replace the heads of a stream."""
-        self.cursor.execute("DELETE FROM stream_heads WHERE stream = ?", (stream,))
-        for head in heads:
-            statement = "INSERT INTO stream_heads (stream, id, ts) VALUES (?, ?, ?)"
-            self.cursor.execute(statement, (stream, *head))
+    def put_streams(self, streams: Mapping[str, tuple[State, Collection[Head]]]) -> None:
+        """Replace the states and the heads of these streams."""
+        run = self.cursor.executemany
+        run(_PUT_STATE, [(name, *state) for name, (state, _) in streams.items()])
+        run("DELETE FROM stream_heads WHERE stream = ?", [(name,) for name in streams])
+        run(_INSERT_HEAD, [(name, *head) for name, (_, heads) in streams.items() for head in heads])
 
     def _move(self, event: Event) -> None:
         """Move the end of the replica's chain and the heads of the stream."""
@@ -301,7 +304,7 @@ class Tables:
         if first:
             run(_MOVE_HEAD, (*new, event.stream, first))
         else:
-            run("INSERT INTO stream_heads (stream, id, ts) VALUES (?, ?, ?)", new)
+            run(_INSERT_HEAD, new)
 
     def add_pulse(self, pulse: Event) -> None:
         """Store the sealed pulse as the next one of its name."""

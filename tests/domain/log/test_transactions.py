@@ -212,3 +212,33 @@ def test_the_next_transaction_works_after_one_that_failed(store: Store) -> None:
             abandon(log, ValueError(), lambda transaction: add(transaction, "one"))
         new_stream(log)
         log.close()
+
+
+def test_many_transactions_in_a_row_go_over_one_connection_and_let_others_in_between(store: Store) -> None:
+    log, other = store.open(), store.open("r-2")
+    with log.at_length():
+        for title in ("one", "three"):
+            with log.transaction() as transaction:
+                add(transaction, title)
+            with other.transaction() as transaction:
+                add(transaction, f"{title} and one")
+            assert "writer" in log._known
+
+    assert "writer" not in log._known
+    assert [found.payload["title"] for found in all_events(log)] == [
+        "one",
+        "one and one",
+        "three",
+        "three and one",
+    ]
+
+
+def test_many_transactions_in_a_row_may_end_in_an_error(store: Store) -> None:
+    log = store.open()
+    with pytest.raises(RuntimeError), log.at_length():  # noqa: PT012 - what came before the error is kept
+        with log.transaction() as transaction:
+            add(transaction, "one")
+        abandon(log, RuntimeError("stop"), lambda transaction: add(transaction, "two"))
+
+    assert "writer" not in log._known
+    assert [found.payload["title"] for found in all_events(store.open())] == ["one"]
