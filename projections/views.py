@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from projections.halves import Anew
 
 CHUNK = 1_000
+FAR = 10_000  # events
 
 Answer = TypeVar("Answer")
 
@@ -170,7 +171,7 @@ class Views:
         """Under the lock: fold what is new, or make the file anew where it is of no use."""
         self._files.sweep()
         try:
-            if not self._is_sound():
+            if not self._is_sound() or self._is_far_behind():
                 return self._make_anew()
             with self._files.writer() as connection:
                 return self._fold(connection)
@@ -179,8 +180,15 @@ class Views:
                 raise self._files.refusal(error) from error
             return self._make_anew()
 
+    def _is_far_behind(self) -> bool:
+        """True where most of the log is new, as after a large import: to fold all of it anew takes less time."""
+        folded, there = folding.checkpoint(self.connection).position, self._log.position()
+        return there - folded >= max(FAR, folded)
+
     def _make_anew(self) -> int:
-        with self._beginning_anew(folding.everything(self._log)) as anew:
+        from domain.stores.apart import Apart  # hot commands do not fold anew
+
+        with Apart() as apart, self._beginning_anew(folding.everything(self._log), apart) as anew:
             events = anew.finish(self._progress).position
             self._replace_live(anew.connection)
             return events

@@ -20,6 +20,7 @@ from domain.log import Log
 from domain.refusals import Refusal
 from domain.stores import queue
 from projections import database, folding
+from projections import views as views_module
 from projections.views import Views, open_views
 from tests.projections.histories import ACTORS, STREAMS, Crew, Drop, Pot, some_steps
 from tests.projections.workers import NOBODY, as_nobody, expected, on_a_full_disk, read_without, titles
@@ -350,6 +351,28 @@ def test_a_rebuild_keeps_the_file_that_others_have_open(store: SqliteStore, busy
     views.rebuild()
     assert os.stat(path_of(store)).st_ino == inode
     assert views.connection is connection
+
+
+def test_views_of_which_most_of_the_log_is_new_are_folded_anew_and_are_the_same(
+    store: SqliteStore, log: Log, views: Views, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> int:
+        raise AssertionError
+
+    crew = Crew(log)
+    crew.play(some_steps(20, seed=1))
+    views.catch_up()
+    inode = os.stat(path_of(store)).st_ino
+    crew.play(some_steps(200, seed=2))
+    monkeypatch.setattr(views_module, "FAR", 10)
+    with monkeypatch.context() as patch:
+        patch.setattr(folding, "fold_chunk", never)
+        assert views.catch_up() == log.position()
+    crew.play(some_steps(20, seed=3))
+    views.catch_up()
+
+    assert os.stat(path_of(store)).st_ino == inode
+    assert views.rebuild().same
 
 
 def test_what_a_killed_rebuild_left_behind_is_removed_by_the_next_write(
