@@ -597,8 +597,9 @@ def _cleaned(task: Task, event: Event) -> Task:
 
 
 def _resolved(task: Task, event: Event) -> Task:
-    card, settled = _touched(task, event), event.payload["conflicts"]
-    left = tuple(event_id for event_id in card.conflicts if event_id not in settled)
+    card, payload = _touched(task, event), event.payload
+    # Asked for only where there is a conflict: without any, an event from elsewhere need not name them.
+    left = tuple(event_id for event_id in card.conflicts if event_id not in payload["conflicts"])
     return with_card(task, card._replace(conflicts=left))
 
 

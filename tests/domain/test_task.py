@@ -254,6 +254,16 @@ def test_progress_is_the_newest_report() -> None:
     assert stream.state.card.progress == {"percent": 0, "at": stream.events[-1].ts}
 
 
+def test_a_resolve_from_elsewhere_that_names_nothing_fails_only_where_there_is_a_conflict() -> None:
+    stream = GIVEN[task.WORKING]()
+    before = stream.state
+    nothing = seal({**_envelope(stream), "type": "task.resolved", "payload": {}})
+
+    assert task.evolve(before, nothing).card == before.card._replace(updated=nothing.ts)
+    with pytest.raises(KeyError):
+        task.evolve(task.conflicted(before, stream.events[0]), nothing)
+
+
 def test_the_legal_commands_of_a_state_are_those_of_its_rows() -> None:
     for state in STATES:
         rows = [row.command for row in TRANSITIONS if state in row.states]
