@@ -606,6 +606,7 @@ def _resolved(task: Task, event: Event) -> Task:
 def _synced(task: Task, event: Event) -> Task:
     from domain import imports
 
+    _touched(task, event)  # not kept, but it raises where the card was updated at what is no time
     return imports.later(task, event)
 
 

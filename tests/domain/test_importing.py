@@ -13,10 +13,12 @@ from domain.commands import Assign, Cancel, Edit, Import, Note, Start
 from domain.decide import decide
 from domain.draft import Draft
 from domain.event import LINE_LIMIT, Event, IllegalEventError, Json
+from domain.history import CONFLICT, step
 from domain.importing import take_in
 from domain.imports import origin
 from domain.registry import BLOB_LIMIT
 from domain.task import Task
+from tests.support.clones import KIND
 from tests.support.streams import ADA, ZOE, Stream
 
 MARK = origin("beads", "bd-1")
@@ -312,6 +314,26 @@ def test_an_issue_cannot_become_a_task_that_began_otherwise() -> None:
             ),
         )
     assert not imports.comes_from(stream.state.card, "beads", "bd-1")
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        comment("seen"),
+        Draft("task.source-event", {"kind": "renamed"}, {}),
+        Draft("task.synced", {"changed": ["title"], "updated": 2}, {"attempt": MARK}),
+    ],
+    ids=lambda draft: draft.type,
+)
+def test_nothing_follows_an_import_from_elsewhere_that_was_updated_at_no_time(later: Draft) -> None:
+    stream = Imported()
+    imported = stream.events[0]
+    untimed = imported._replace(payload={**imported.payload, "updated": 1})
+
+    before = task.evolve(None, untimed)
+    event = imported._replace(type=later.type, payload=later.payload, on=later.on)
+
+    assert step(KIND, before, event) == (task.conflicted(before, event), CONFLICT)
 
 
 def test_an_imported_task_goes_on_as_any_other() -> None:
