@@ -40,7 +40,7 @@ def verify_all(call: Call, *, hashed: bool = False) -> Verified:
         looked = look_at_lines(call.store.log)
         if not looked.findings:  # a fault of ours
             raise
-        return Verified(looked, looked.findings)
+        return Verified(looked, looked.findings, _state_hash(call, looked) if hashed else "")
 
 
 def _verify_all(call: Call, *, hashed: bool) -> Verified:

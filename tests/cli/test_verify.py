@@ -190,6 +190,7 @@ STRANGE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("what", STRANGE)
 def test_a_row_that_hashes_to_its_id_and_is_no_event_is_found(what: str, busy: Crew) -> None:
+    state = busy.do("verify")["state"]
     connection = sqlite3.connect(store(busy) / "crewlog.db")
     ((line,),) = connection.execute("SELECT state FROM stored_events WHERE rowid = 6").fetchall()
     connection.close()
@@ -206,7 +207,9 @@ def test_a_row_that_hashes_to_its_id_and_is_no_event_is_found(what: str, busy: C
         f"UPDATE event_id SET id = '{event_id}' WHERE position = 6",  # noqa: S608
     )
 
-    assert codes(busy)
+    found = busy.run("--json", "verify")
+    assert (found.code, found.json["findings"] != []) == (7, True)
+    assert found.json["state"] == state  # of the states that are kept, which nobody touched
     found = busy.run("--json", "doctor", "--repair")
     assert (found.code, found.json["repaired"], found.json["findings"] != []) == (7, [], True)
 
