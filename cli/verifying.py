@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cli.call import Call
 from cli.progress import progress
 from domain.named import NamedTuple
+from domain.refusals import Refusal
 from export.findings import Finding, is_damage
 
 if TYPE_CHECKING:
@@ -136,8 +137,9 @@ def _early_states(call: Call, looked: Looked, comparison: Comparison | None) -> 
         return None
     try:
         return _compared(call, looked, comparison.live)
-    except (*STUMBLING, sqlite3.DatabaseError):
-        return None  # it is looked at again, without the views
+    except (*STUMBLING, sqlite3.DatabaseError, Refusal):
+        # Looked at again, without the views. Read beside the log, what is damaged in them is told as if the log were it.
+        return None
 
 
 def _states(

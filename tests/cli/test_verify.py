@@ -298,6 +298,24 @@ def test_damaged_views_are_found_and_made_anew(how: str, busy: Crew) -> None:
     assert codes(busy) == []
 
 
+@pytest.mark.parametrize("kind", ["table", "index"])
+def test_views_of_which_the_tasks_cannot_be_read_are_found_and_not_taken_for_the_log(
+    kind: str, busy: Crew
+) -> None:
+    path = store(busy) / "views.db"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    of = "SELECT rootpage FROM sqlite_master WHERE tbl_name = 'tasks' AND type = ? ORDER BY name LIKE 'sqlite%' DESC"
+    (page,) = connection.execute(of, (kind,)).fetchone()
+    size = connection.execute("PRAGMA page_size").fetchone()[0]
+    connection.close()
+    data = bytearray(path.read_bytes())
+    data[size * (page - 1) : size * page] = bytes(size)
+    path.write_bytes(data)
+
+    assert [finding["code"] for finding in same_by_several(busy)] == ["views-wrong"]
+
+
 def test_a_state_that_was_edited_is_folded_anew_by_doctor(busy: Crew) -> None:
     plainly(busy, TAMPERED["the state of a task"][0])
 
