@@ -36,10 +36,11 @@ _SHORT_READ = 522  # SQLITE_IOERR_SHORT_READ: the file ends where a page should 
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """True for errors that a new file mends: damaged pages, no database at all, tables missing."""
+    """True for errors that a new file mends: damaged pages or text, no database at all, tables missing."""
     code = getattr(error, "sqlite_errorcode", 0)
     missing = code == sqlite3.SQLITE_ERROR and "no such" in str(error)
-    return missing or code == _SHORT_READ or code & 0xFF in _DAMAGE
+    undecodable = not code and "decode" in str(error)  # said by Python, which knows no code for it
+    return missing or undecodable or code == _SHORT_READ or code & 0xFF in _DAMAGE
 
 
 def connect_memory() -> sqlite3.Connection:
@@ -247,12 +248,13 @@ def connect_fresh(path: str) -> sqlite3.Connection:
 
 @contextmanager
 def attached(connection: sqlite3.Connection, path: str, name: str) -> Generator[None]:
-    """Another database beside the one that is open, to be read only."""
+    """Another database beside the one that is open, to be read only.
+
+    After an error it stays there: a query that failed on the way still holds it.
+    """
     connection.execute(f"ATTACH ? AS {name}", (_uri(path, "ro"),))
-    try:
-        yield
-    finally:
-        connection.execute(f"DETACH {name}")
+    yield
+    connection.execute(f"DETACH {name}")
 
 
 def _uri(path: str, mode: str) -> str:

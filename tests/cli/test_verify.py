@@ -298,6 +298,19 @@ def test_damaged_views_are_found_and_made_anew(how: str, busy: Crew) -> None:
     assert codes(busy) == []
 
 
+def test_views_of_which_a_text_is_none_are_found_and_made_anew(busy: Crew) -> None:
+    path = store(busy) / "views.db"
+    path.write_bytes(path.read_bytes().replace(b'"pid" INTEGER', b'"pid" INT\xc5GER'))
+    connection = sqlite3.connect(path)
+    with pytest.raises(sqlite3.OperationalError, match="decode"):
+        connection.execute("PRAGMA table_info(agents)").fetchall()
+    connection.close()
+
+    assert [finding["code"] for finding in same_by_several(busy)] == ["views-wrong"]
+    busy.do("rebuild")
+    assert codes(busy) == []
+
+
 @pytest.mark.parametrize("kind", ["table", "index"])
 def test_views_of_which_the_tasks_cannot_be_read_are_found_and_not_taken_for_the_log(
     kind: str, busy: Crew
