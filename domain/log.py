@@ -613,7 +613,9 @@ class Log:
             (stream, CHUNK),
         ):
             for name, version, data, fold, unknown in rows:
-                yield name, version, bytes(data) if data is not None else None, fold, unknown
+                # A text was put there by hand, and is no state whatever it says.
+                kept = None if data is None else b"" if isinstance(data, str) else bytes(data)
+                yield name, version, kept, fold, unknown
             stream = rows[-1][0]
 
     def all_streams(

@@ -44,7 +44,7 @@ class Beside:
 
     def _compare_chains(self) -> None:
         chains = self._log.chains()
-        for replica in self._looked.ends.keys() - chains.keys():
+        for replica in sorted(self._looked.ends.keys() - chains.keys()):
             message = f"the end of {replica} is not kept: its numbers would be given again"
             self._found.say("chain-end", message, path=replica, hint=KEEP)
         for replica, (seq, event_id) in chains.items():

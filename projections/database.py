@@ -35,12 +35,18 @@ _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA)
 _SHORT_READ = 522  # SQLITE_IOERR_SHORT_READ: the file ends where a page should be
 
 
+class Damaged(sqlite3.DatabaseError):
+    """A database that can be read, and is none that was made here."""
+
+
 def is_damage(error: sqlite3.Error) -> bool:
     """True for errors that a new file mends: damaged pages or text, no database at all, tables missing."""
     code = getattr(error, "sqlite_errorcode", 0)
     missing = code == sqlite3.SQLITE_ERROR and "no such" in str(error)
     undecodable = not code and "decode" in str(error)  # said by Python, which knows no code for it
-    return missing or undecodable or code == _SHORT_READ or code & 0xFF in _DAMAGE
+    return (
+        missing or undecodable or isinstance(error, Damaged) or code == _SHORT_READ or code & 0xFF in _DAMAGE
+    )
 
 
 def connect_memory() -> sqlite3.Connection:

@@ -18,6 +18,7 @@ from domain.collector import no_collector
 from domain.event import stated_id
 from domain.named import NamedTuple
 from projections import agents, mail, notices, sources, tasks
+from projections.database import Damaged
 from projections.handler import Context, Handler, Table, ViewSet
 
 if TYPE_CHECKING:
@@ -69,9 +70,15 @@ def version(connection: sqlite3.Connection) -> int:
 
 
 def checkpoint(connection: sqlite3.Connection) -> Checkpoint:
-    """How far this database is."""
+    """How far this database is. Raises Damaged where it does not say that."""
     statement = 'SELECT "first", position, event, pulses FROM checkpoint WHERE one = 1'
-    return Checkpoint(*connection.execute(statement).fetchone())
+    row = connection.execute(statement).fetchone()
+    if row is None or [*map(type, row)] != _CHECKPOINT:
+        raise Damaged("no checkpoint")
+    return Checkpoint(*row)
+
+
+_CHECKPOINT = [str, int, str, int]
 
 
 def move(connection: sqlite3.Connection, to: Checkpoint) -> None:

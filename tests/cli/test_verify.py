@@ -135,6 +135,10 @@ TAMPERED: dict[str, tuple[str, set[str]]] = {
         ),
         {"state-wrong"},
     ),
+    "a text for the bytes of a state": (
+        "UPDATE stream_state SET state = CAST(state AS TEXT) WHERE stream LIKE 'task/%'",
+        {"state-wrong"},
+    ),
     "how much of a task is unknown": ("UPDATE stream_state SET unknown = 1", {"state-wrong"}),
     "a state of no events in the place of another": (
         (
@@ -276,12 +280,20 @@ def test_a_state_that_was_edited_alike_in_the_log_and_in_the_views_is_found(numb
         assert codes(busy) == ["views-wrong", "state-wrong"]
 
 
-@pytest.mark.parametrize("how", ["no database", "pages of zeros", "half of it", "no table of the tasks"])
+DROPPED = {
+    "no table of the tasks": "DROP TABLE tasks",
+    "no checkpoint": "DELETE FROM checkpoint",
+    "a word for a checkpoint": "UPDATE checkpoint SET position = 'here'",
+}
+
+
+@pytest.mark.parametrize("how", ["no database", "pages of zeros", "half of it", *DROPPED])
 def test_damaged_views_are_found_and_made_anew(how: str, busy: Crew) -> None:
     path = store(busy) / "views.db"
-    if how == "no table of the tasks":
+    if how in DROPPED:
         connection = sqlite3.connect(path)
-        connection.execute("DROP TABLE tasks")
+        connection.execute(DROPPED[how])
+        connection.commit()
         connection.close()
     else:
         data = path.read_bytes()

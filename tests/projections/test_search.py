@@ -157,7 +157,9 @@ def test_a_part_of_a_text_without_spaces_finds_it_and_is_shown_as_it_stands(inde
 
 def test_a_tasks_id_or_its_beginning_finds_what_is_about_the_task(index: Views, log: Log) -> None:
     new_stream(log, title="another one")
-    task = new_stream(log, title="the long title of a task", body="needle")[5:]
+    task = "t-e"
+    while not task[-1].isdigit():  # without its last letter an id can have the stem of the whole one
+        task = new_stream(log, title="the long title of a task", body="needle")[5:]
     mention = new_stream(log, title="it waits", body=f"for {task}")[5:]
 
     whole = found(index, log, task, named=named(task))
