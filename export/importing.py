@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from export.sources import File, Line, Source
 
 CHUNK = 1_000
-TRANSACTION = 4_000
+# What one transaction takes at most: events, and bytes of them, which are in memory several times over.
+TRANSACTION, TRANSACTION_BYTES = 4_000, 4 << 20
 FINDING_LIMIT = 1_000
 # Clocks differ; what is further ahead than this says so.
 AHEAD = 10 * 60 * 1_000_000
@@ -135,11 +136,13 @@ class _Import:
 
     def _insert_all(self) -> None:
         chunk: list[tuple[Event, _Place]] = []
+        size = 0
         for item in heapq.merge(*self._chains(), key=lambda found: found[0].ts):
             chunk.append(item)
-            if len(chunk) == TRANSACTION:
+            size += len(item[0].line)
+            if len(chunk) == TRANSACTION or size >= TRANSACTION_BYTES:
                 self._insert(chunk)
-                chunk = []
+                chunk, size = [], 0
         if chunk:
             self._insert(chunk)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ import pytest
 
 from domain.commands import Note, Start
 from domain.event import Event, seal
-from domain.log import Log
+from domain.intake import Inserted
+from domain.log import Log, Transaction
 from domain.refusals import Refusal
-from export import segments
+from export import importing, segments
 from export.importing import Imported, import_from
 from export.segments import Sealed, Segments, Span, blob_path, blobs_of, sealed_spans, span
 from export.sources import open_source
@@ -211,6 +212,35 @@ def test_what_was_sealed_comes_in_once_with_the_same_bytes(make: MakeLog, tmp_pa
 
     assert (first.events, first.known, first.findings) == (4, 0, ())
     assert (again.events, again.known, again.findings) == (0, 4, ())
+    assert all_events(two) == all_events(one)
+
+
+@pytest.mark.parametrize(("number", "size", "expected"), [(4, 1 << 20, [4, 3]), (4_000, 1, [1] * 7)])
+def test_a_transaction_takes_so_many_events_and_no_more_bytes_than_fit_into_memory(
+    number: int,
+    size: int,
+    expected: list[int],
+    make: MakeLog,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one, two = make("r-1"), make("r-2")
+    for title in range(7):
+        new_stream(one, title=f"task {title}")
+    sealing(tmp_path, one)
+    monkeypatch.setattr(importing, "TRANSACTION", number)
+    monkeypatch.setattr(importing, "TRANSACTION_BYTES", size)
+    taken: list[int] = []
+
+    def insert(transaction: Transaction, events: Sequence[Event]) -> Inserted:
+        taken.append(len(events))
+        return real(transaction, events)
+
+    real = Transaction.insert
+    monkeypatch.setattr(Transaction, "insert", insert)
+    taking(two, folder(tmp_path, one))
+
+    assert taken == expected
     assert all_events(two) == all_events(one)
 
 
