@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from cli.call import Call
-from cli.verifying import STUMBLING
+from cli.verifying import STUMBLING, stumbled_over
 from domain.refusals import Refusal
 from export.findings import Finding
 
@@ -226,15 +226,12 @@ class Diagnosis:
 
     def _looked(self) -> Looked:
         """One pass over the log, and over the exported files beside it; or what keeps the log from being read."""
-        from export.verify import look_at_lines, verify_log
+        from export.verify import verify_log
 
         try:
             return verify_log(self._store.log, None, self._store.folder)
-        except STUMBLING:
-            looked = look_at_lines(self._store.log)
-            if not looked.findings:  # a fault of ours
-                raise
-            return looked
+        except STUMBLING as error:
+            return stumbled_over(self._store.log, error)
 
     def _damage(self, looked: Looked) -> list[Finding]:
         """What is wrong with the log itself: then nothing is made anew of it."""

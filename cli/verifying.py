@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cli.store import Store
+    from domain.log import Log
     from domain.stores.apart import Apart
     from export.looking import Looked
     from projections.views import Comparison
@@ -33,14 +34,10 @@ class Verified(NamedTuple):
 
 def verify_all(call: Call, *, hashed: bool = False) -> Verified:
     """All checks of the store, or of the segments that `--from` names; `hashed`: and the state hash."""
-    from export.verify import look_at_lines
-
     try:
         return _verify_all(call, hashed=hashed)
-    except STUMBLING:
-        looked = look_at_lines(call.store.log)
-        if not looked.findings:  # a fault of ours
-            raise
+    except STUMBLING as error:
+        looked = stumbled_over(call.store.log, error)
         return Verified(looked, looked.findings, _state_hash(call, looked) if hashed else "")
 
 
@@ -63,6 +60,16 @@ def _verify_all(call: Call, *, hashed: bool) -> Verified:
 
 # What is raised over an event whose bytes somebody changed, which is among the findings.
 STUMBLING = (ValueError, TypeError, KeyError, AttributeError, sqlite3.ProgrammingError)
+
+
+def stumbled_over(log: Log, error: Exception) -> Looked:
+    """What is wrong with the rows of a log that could not be read to its end; the error, where that is a fault of ours."""
+    from export.verify import look_at_lines
+
+    looked = look_at_lines(log)
+    if not looked.findings:
+        raise error
+    return looked
 
 
 def _verify(

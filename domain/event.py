@@ -30,6 +30,7 @@ _ID_BEGIN = _ID_DOMAIN + b"{"
 _ID_PREFIX = b'{"id":"'
 _ID_END = len(_ID_PREFIX) + 64
 _HEX = "0123456789abcdef"
+_TIME_LENGTH = len("2026-11-23T17:31:05.123456Z")
 
 Json = dict[str, Any]
 
@@ -370,7 +371,7 @@ def is_id(value: object) -> bool:
 
 def is_time(text: str) -> bool:
     """True for a time as `format_time` writes it."""
-    if len(text) != len("2026-11-23T17:31:05.123456Z") or not text.isascii():
+    if len(text) != _TIME_LENGTH or not text.isascii():
         return False
     second, fraction, marks = text[17:19], text[20:26], text[16] + text[19] + text[26]
     digits = second.isdigit() and fraction.isdigit()
@@ -431,7 +432,7 @@ def format_time(micros: int) -> str:
 
 def parse_time(text: str) -> int:
     """Microseconds since 1970 of a time as `format_time` writes it. Raises ValueError."""
-    if len(text) != len("2026-11-23T17:31:05.123456Z") or text[-1] != "Z":
+    if len(text) != _TIME_LENGTH or text[-1] != "Z":
         raise ValueError(text)
     return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
 

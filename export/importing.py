@@ -89,6 +89,10 @@ class _Last(NamedTuple):
         return cls(int(line[seq + 7 : line.index(b",", seq + 7)]), line[7:71].decode(), name)
 
 
+def _bytes(item: tuple[Event, _Place]) -> int:
+    return len(item[0].line)
+
+
 def _checked(line: bytes) -> Event:
     found = event.check(line)
     check_shape(found)
@@ -120,8 +124,10 @@ class _Import:
 
     def run(self) -> Imported:
         """Read, insert, look for blobs."""
+        events = heapq.merge(*self._chains(), key=lambda found: found[0].ts)
         with self._log.at_length(), no_collector():
-            self._insert_all()
+            for chunk in batches(events, TRANSACTION, _bytes, TRANSACTION_BYTES):
+                self._insert(chunk)
         blobs = self._take_blobs()
         self._find_forks()
         return Imported(
@@ -133,18 +139,6 @@ class _Import:
             tuple(conflict for conflict in self._conflicts.values() if self._is_unsettled(conflict)),
             tuple(self._findings),
         )
-
-    def _insert_all(self) -> None:
-        chunk: list[tuple[Event, _Place]] = []
-        size = 0
-        for item in heapq.merge(*self._chains(), key=lambda found: found[0].ts):
-            chunk.append(item)
-            size += len(item[0].line)
-            if len(chunk) == TRANSACTION or size >= TRANSACTION_BYTES:
-                self._insert(chunk)
-                chunk, size = [], 0
-        if chunk:
-            self._insert(chunk)
 
     def _is_unsettled(self, conflict: Conflict) -> bool:
         """False for a conflict that a later event of the same import resolved."""

@@ -319,14 +319,18 @@ def _behind_each_other(spans: Sequence[Span]) -> Iterator[tuple[int, Span]]:
 Item = TypeVar("Item")
 
 
-def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """The items in lists of at most so many."""
+def batches(
+    items: Iterable[Item], size: int, weigh: Callable[[Item], int] = lambda _: 0, limit: int = 1
+) -> Iterator[list[Item]]:
+    """The items in lists of at most so many, each of which ends where what `weigh` says of its items reaches the limit."""
     batch: list[Item] = []
+    weight = 0
     for item in items:
         batch.append(item)
-        if len(batch) == size:
+        weight += weigh(item)
+        if len(batch) == size or weight >= limit:
             yield batch
-            batch = []
+            batch, weight = [], 0
     if batch:
         yield batch
 

@@ -162,16 +162,17 @@ class Views:
             return None
         return folding.checkpoint(self.connection)
 
-    def _is_sound(self) -> bool:
-        """True if the file is there, of our version, and was folded from this log."""
+    def _sound_mark(self) -> Checkpoint | None:
+        """The checkpoint, if the file is there, of our version, and was folded from this log; else None."""
         mark = self._mark()
-        return mark is not None and self._fits(mark)
+        return mark if mark and self._fits(mark) else None
 
     def _write(self) -> int:
         """Under the lock: fold what is new, or make the file anew where it is of no use."""
         self._files.sweep()
         try:
-            if not self._is_sound() or self._is_far_behind():
+            mark = self._sound_mark()
+            if mark is None or self._is_far_behind(mark):
                 return self._make_anew()
             with self._files.writer() as connection:
                 return self._fold(connection)
@@ -180,10 +181,9 @@ class Views:
                 raise self._files.refusal(error) from error
             return self._make_anew()
 
-    def _is_far_behind(self) -> bool:
+    def _is_far_behind(self, mark: Checkpoint) -> bool:
         """True where most of the log is new, as after a large import: to fold all of it anew takes less time."""
-        folded, there = folding.checkpoint(self.connection).position, self._log.position()
-        return there - folded >= max(FAR, folded)
+        return self._log.position() - mark.position >= max(FAR, mark.position)
 
     def _make_anew(self) -> int:
         from domain.stores.apart import Apart  # hot commands do not fold anew
@@ -271,7 +271,7 @@ class Views:
     def _caught_up(self) -> tuple[Checkpoint | None, bool]:
         """How far the live views are, caught up, None where they are of no use; whether they are damaged."""
         try:
-            if self._is_sound():
+            if self._sound_mark():
                 with self._files.writer() as connection:
                     self._fold(connection)
                     return folding.checkpoint(connection), False

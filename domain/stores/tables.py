@@ -186,14 +186,14 @@ class Tables:
 
     def known(self, ids: Sequence[str]) -> set[str]:
         """Those of the event ids that are in the log."""
-        return self._among("SELECT id FROM event_id WHERE id IN", ids)
+        return self._among("SELECT id FROM event_id WHERE id IN ({})", ids)
 
     def known_pending(self, ids: Sequence[str]) -> set[str]:
         """Those of the event ids that are here and wait for a parent."""
-        return self._among("SELECT id FROM pending WHERE id IN", ids)
+        return self._among("SELECT id FROM pending WHERE id IN ({})", ids)
 
     def _among(self, statement: str, ids: Sequence[str]) -> set[str]:
-        return {row[0] for row in self._of(f"{statement} ({{}})", ids)}
+        return {row[0] for row in self._of(statement, ids)}
 
     def _of(self, statement: str, ids: Sequence[str]) -> Iterator[Any]:
         """The rows of a statement with a `{}` for as many `?` as one can have."""

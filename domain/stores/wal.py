@@ -14,7 +14,7 @@ from contextlib import suppress
 
 # After how many pages a commit copies them into the database. Whoever opens the store first reads as many again.
 CHECKPOINT_PAGES = 256
-# The same, and the memory in KiB, for who writes a thousand events a commit.
+# The same, and the memory in KiB, for who writes some thousand events a commit.
 PAGES_AT_LENGTH = 8_192
 KIB_AT_LENGTH = 32_768
 # Beyond what a -wal gets to that is begun anew, as it is where processes overlap.
