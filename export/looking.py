@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import count, pairwise, repeat
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -91,8 +91,14 @@ class Early(NamedTuple):
 Heads = tuple[int, list[str]]
 
 
-# A row whose bytes are its event's, the event's id, and its fields.
-_Sound = tuple["Row", str, dict[str, Any]]
+class _Sound(NamedTuple):
+    """Rows whose bytes are their events', in three columns: the rows, the events' ids, and their fields."""
+
+    rows: Sequence[Row]
+    ids: list[str]
+    bodies: list[dict[str, Any]]
+
+
 # For each replica the number of the first of some of its lines in a row, and these lines.
 _Runs = dict[str, tuple[int, list[bytes]]]
 
@@ -214,7 +220,7 @@ NO_CHAIN = End(0, "")
 
 
 class _Looking:
-    """`at` does what every event needs, and asks the others where something is odd."""
+    """Each check is of some rows at once, column against column, and asks of each row only where these differ."""
 
     def __init__(self, log: Log, part: Part, take: Take | None = None) -> None:
         self._log = log
@@ -241,71 +247,137 @@ class _Looking:
             self._first_arrived = rows[0][6] or 0
         self._events += len(rows)
         self._last = rows[-1][0]
-        unread = self._unread
         sound = self._sound(rows)
-        runs = self._follow(sound)
-        self._give(sound, whole=len(sound) == len(rows))
+        whole = len(sound.rows) == len(rows)
+        self._look_at_fields(sound)
+        self._look_at_places(sound)
+        self._follow_streams(sound)
+        runs = self._follow_chains(sound)
+        self._give(sound, whole=whole)
         if self._part.folder:
-            self._compare(rows, runs, sound=unread == self._unread)
+            self._compare(rows, runs, sound=whole)
 
-    def _sound(self, rows: Sequence[Row]) -> list[_Sound]:
-        """The rows whose bytes hash to the id that they state, parsed; and what one row says about itself."""
-        found: list[_Sound] = []
-        hashed, loads, latest, borne = event.id_of, orjson.loads, self._part.latest, 0
-        for row in rows:
-            line = row[4]
-            event_id = hashed(line) if type(line) is bytes else ""  # by hand one can store a text
-            if not event_id or line[:73] != b'{"id":"%b",' % event_id.encode():
-                stated = stated_id(line) if event_id else ""
-                self._found.at(row[0], "bytes-changed", "the bytes do not hash to the id", stated)
-                self._unread += 1
-                continue
-            body = loads(line)
-            found.append((row, event_id, body))
-            if "key" in body:
-                borne += hash((body["from"], body["key"], event_id))
-            if body["ts"] > latest or body["type"] not in EVENT_TYPES or body["v"] > VERSION:
+    def _sound(self, rows: Sequence[Row]) -> _Sound:
+        """The rows whose bytes hash to the id that they state, parsed."""
+        lines = [row[4] for row in rows]
+        # By hand one can store a text.
+        ids = [event.id_of(line) if type(line) is bytes else "" for line in lines]
+        stated = "".join([f'{{"id":"{event_id}",' for event_id in ids]).encode()
+        if "" in ids or b"".join([line[:73] for line in lines]) != stated:
+            rows = [
+                row
+                for row, event_id in zip(rows, ids, strict=True)
+                if self._is_sound(row[0], row[4], event_id)
+            ]
+            lines = [row[4] for row in rows]
+            ids = [line[7:71].decode("ascii") for line in lines]
+        return _Sound(rows, ids, [*map(orjson.loads, lines)])
+
+    def _is_sound(self, position: int, line: bytes, event_id: str) -> bool:
+        if event_id and line[:73] == b'{"id":"%b",' % event_id.encode():
+            return True
+        stated = stated_id(line) if event_id else ""
+        self._found.at(position, "bytes-changed", "the bytes do not hash to the id", stated)
+        self._unread += 1
+        return False
+
+    def _look_at_fields(self, sound: _Sound) -> None:
+        """What an event says by itself: whether it can be read, and what it refers to."""
+        rows, ids, bodies = sound
+        types = [body["type"] for body in bodies]
+        latest = max([body["ts"] for body in bodies], default="")
+        version = max([body["v"] for body in bodies], default=0)
+        if latest > self._part.latest or version > VERSION or not EVENT_TYPES.keys() >= {*types}:
+            for row, body in zip(rows, bodies, strict=True):
                 self._odd(row[0], body)
-            if body["type"] == "task.approved" and _is_signed(line):
-                self._signed.append(event_id)
-            if b'"blob":' in line:
-                self._refer(line, event_id)
-        self._borne += borne
-        return found
+        self._borne += sum(
+            [
+                hash((body["from"], body["key"], event_id))
+                for event_id, body in zip(ids, bodies, strict=True)
+                if "key" in body
+            ]
+        )
+        if "task.approved" in types:
+            self._signed += [
+                event_id
+                for row, event_id, of_type in zip(rows, ids, types, strict=True)
+                if of_type == "task.approved" and _is_signed(row[4])
+            ]
+        for row, event_id in zip(rows, ids, strict=True):
+            if b'"blob":' in row[4]:
+                self._refer(row[4], event_id)
 
-    def _follow(self, sound: Sequence[_Sound]) -> _Runs:
-        """How the events continue their streams and chains; the lines of each replica, with the number of the first."""
-        streams, ends = self._streams, self._ends
-        runs: _Runs = {}
-        for row, event_id, body in sound:
-            position, stream, version, topic, line, kept_id, arrived = row
-            get = body.get
-            parents = get("parents", _NONE)
+    def _look_at_places(self, sound: _Sound) -> None:
+        """Whether what stands beside an event is what it says, or what its place says."""
+        rows, ids, bodies = sound
+        if [(row[1], row[3], row[5]) for row in rows] != [
+            (body["stream"], body["type"], event_id) for event_id, body in zip(ids, bodies, strict=True)
+        ]:
+            for row, event_id, body in zip(rows, ids, bodies, strict=True):
+                self._misplaced(row, event_id, body)
+        arrived = [self._arrived, *(row[6] for row in rows if row[6] is not None)]
+        if sorted(arrived) == arrived:
+            self._arrived = arrived[-1]
+            return
+        for row, event_id in zip(rows, ids, strict=True):
+            if row[6] is not None and row[6] < self._arrived:
+                message = "it arrived before the event in front of it"
+                self._found.at(row[0], "arrival-wrong", message, event_id)
+            elif row[6] is not None:
+                self._arrived = row[6]
+
+    def _misplaced(self, row: Row, event_id: str, body: dict[str, Any]) -> None:
+        position, stream, _, topic, _, kept_id, _ = row
+        if kept_id != event_id:
+            self._found.at(position, "index-wrong", "the table of ids does not say this event", event_id)
+        if body["stream"] != stream or body["type"] != topic:
+            message = "stream or type of the row is not that of the event"
+            self._found.at(position, "row-changed", message, event_id)
+
+    def _follow_streams(self, sound: _Sound) -> None:
+        """How the events continue their streams."""
+        streams = self._streams
+        for row, event_id, body in zip(*sound, strict=True):
+            stream, version = row[1], row[2]
+            parents = body.get("parents", _NONE)
             before, heads = streams.get(stream) or self._open(stream, version, parents)
-            if kept_id != event_id or arrived is None or arrived < self._arrived or version != before + 1:
-                self._kept(row, event_id, before)
-            else:
-                self._arrived = arrived
-            if body["stream"] != stream or body["type"] != topic:
-                message = "stream or type of the row is not that of the event"
-                self._found.at(position, "row-changed", message, event_id)
+            if version != before + 1:
+                message = f"it is number {version} of {stream}, and {before + 1} is missing"
+                self._found.at(row[0], "stream-broken", message, event_id)
             heads = [event_id] if parents == heads else self._forked(row, heads, parents)
             streams[stream] = (version, heads)
-            replica, seq, prev = get("replica", ""), get("seq", 0), get("prev", "")
-            end = ends.get(replica) or self._begin(replica, seq, prev)
+
+    def _follow_chains(self, sound: _Sound) -> _Runs:
+        """How the events continue their replicas' chains; the lines of each, with the number of the first."""
+        rows, ids, bodies = sound
+        links = [(body.get("replica", ""), body.get("seq", 0), body.get("prev", "")) for body in bodies]
+        if not links:
+            return {}
+        replica, seq, prev = links[0]
+        end = self._ends.get(replica) or self._begin(replica, seq, prev)
+        if not self._holes and links == [*zip(repeat(replica), count(end[0] + 1), [end[1], *ids[:-1]])]:
+            self._ends[replica] = (links[-1][1], ids[-1])
+            return {replica: (seq, [row[4] for row in rows])}
+        return self._follow_mixed(sound, links)
+
+    def _follow_mixed(self, sound: _Sound, links: list[tuple[str, int, str]]) -> _Runs:
+        """The same where they are not one replica's, each following the one in front of it."""
+        runs: _Runs = {}
+        for (replica, seq, prev), row, event_id in zip(links, sound.rows, sound.ids, strict=True):
+            end = self._ends.get(replica) or self._begin(replica, seq, prev)
             if seq != end[0] + 1 or prev != end[1]:
-                self._off_chain(position, replica, seq, Early(event_id, prev))
+                self._off_chain(row[0], replica, seq, Early(event_id, prev))
                 continue
-            ends[replica] = (seq, event_id)
+            self._ends[replica] = (seq, event_id)
             if replica in runs:
-                runs[replica][1].append(line)
+                runs[replica][1].append(row[4])
             else:
-                runs[replica] = (seq, [line])
+                runs[replica] = (seq, [row[4]])
             if self._holes:
                 self._close_holes(replica)
         return runs
 
-    def _give(self, sound: Sequence[_Sound], *, whole: bool) -> None:
+    def _give(self, sound: _Sound, *, whole: bool) -> None:
         """Who folds events can go on only while none is missing."""
         if not whole:
             self._take = None
@@ -314,7 +386,7 @@ class _Looking:
             self._take(
                 [
                     tuple.__new__(Stored, (row[0], row[2], row[6] or 0, of(body, row[4])))
-                    for row, _, body in sound
+                    for row, body in zip(sound.rows, sound.bodies, strict=True)
                 ]
             )
 
@@ -347,17 +419,6 @@ class _Looking:
     def _refer(self, line: bytes, event_id: str) -> None:
         for digest in blobs_of(line):
             self._blobs.setdefault(digest, event_id)
-
-    def _kept(self, row: Row, event_id: str, before: int) -> None:
-        """What is wrong with the row's number in its stream, or with what the table of ids says."""
-        position, stream, version, _, _, kept_id, arrived = row
-        if version != before + 1:
-            message = f"it is number {version} of {stream}, and {before + 1} is missing"
-            self._found.at(position, "stream-broken", message, event_id)
-        if kept_id != event_id:
-            self._found.at(position, "index-wrong", "the table of ids does not say this event", event_id)
-        if arrived is not None and arrived < self._arrived:
-            self._found.at(position, "arrival-wrong", "it arrived before the event in front of it", event_id)
 
     def _forked(self, row: Row, heads: list[str], parents: list[str]) -> list[str]:
         """The heads behind an event that has not seen exactly the heads before it."""
