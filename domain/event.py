@@ -185,6 +185,11 @@ def stated_id(line: bytes) -> str:
     return text if is_id(text) else ""
 
 
+def stated_time(line: bytes) -> str:
+    """The time that a line of this store states: members are sorted, and none behind it holds an object."""
+    return line.rpartition(b'"ts":"')[2].partition(b'"')[0].decode("ascii", "replace")
+
+
 def parse(line: bytes) -> Event:
     """The event of a line that this store wrote. Trusts it; use `check` for lines from elsewhere."""
     return of_fields(orjson.loads(line), line)

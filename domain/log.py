@@ -190,6 +190,14 @@ class Stored(NamedTuple):
     event: Event
 
 
+class KeptHead(NamedTuple):
+    """A head of a stream and its event's time, as they are kept; `line`: the event's bytes, None where there are none."""
+
+    id: str
+    ts: str
+    line: bytes | None
+
+
 class IdempotencyKey(NamedTuple):
     """Which earlier event an idempotency key may answer with: of these types, with these payload fields."""
 
@@ -591,18 +599,22 @@ class Log:
             event_id for event_id in ids if self._select("SELECT 1 FROM pending WHERE id = ?", (event_id,))
         }
 
-    def all_heads(self) -> Generator[tuple[str, tuple[str, ...]]]:
+    def all_heads(self) -> Generator[tuple[str, list[KeptHead]]]:
         """Every stream with its heads, as they are kept, sorted."""
+        statement = (
+            "SELECT h.stream, h.id, h.ts, s.state FROM stream_heads h LEFT JOIN event_id e ON e.id = h.id"
+            " LEFT JOIN stored_events s ON s.{} = e.position"
+            " WHERE h.stream IN (SELECT DISTINCT stream FROM stream_heads WHERE stream > ? ORDER BY stream LIMIT ?)"
+            " ORDER BY h.stream, h.id"
+        )
+        statement = statement.format(self._checked("reader").position_column)
         stream = ""
-        while rows := self._select(
-            "SELECT stream, id FROM stream_heads WHERE stream IN (SELECT DISTINCT stream FROM stream_heads"
-            " WHERE stream > ? ORDER BY stream LIMIT ?) ORDER BY stream, id",
-            (stream, CHUNK),
-        ):
-            heads: dict[str, list[str]] = {}
-            for name, event_id in rows:
-                heads.setdefault(name, []).append(event_id)
-            yield from ((name, tuple(ids)) for name, ids in heads.items())
+        while rows := self._select(statement, (stream, CHUNK)):
+            heads: dict[str, list[KeptHead]] = {}
+            for name, event_id, ts, state in rows:
+                line = None if state is None or isinstance(state, str) else bytes(state)
+                heads.setdefault(name, []).append(KeptHead(event_id, ts, line))
+            yield from heads.items()
             stream = rows[-1][0]
 
     def all_states(self) -> Generator[StreamState]:

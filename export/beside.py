@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from domain import event
-from domain.event import id_of, stated_id
+from domain.event import id_of, stated_id, stated_time
 from export.importing import way_out
 from export.keys import Keys, Used
 from export.looking import CHUNK, KEEP, NO_CHAIN, Looked
@@ -31,7 +31,7 @@ class Beside:
         self._report_holes()
         self._compare_chains()
         self._compare_heads()
-        doubtful = ["stream_heads"]
+        doubtful: list[str] = []
         if self._looked.borne != self._kept:
             doubtful.append("keys")
             self._look_at_each_key()
@@ -60,8 +60,12 @@ class Beside:
     def _compare_heads(self) -> None:
         heads = {stream: heads for stream, (_, heads) in self._looked.streams.items()}
         for stream, stored in self._log.all_heads():
-            if heads.pop(stream, None) != list(stored):
+            if heads.pop(stream, None) != [head.id for head in stored]:
                 self._found.say("heads-wrong", f"the heads of {stream} are not those that its events say")
+            for head in stored:
+                if head.line and head.ts != stated_time(head.line):
+                    message = f"the time that is kept of a head of {stream} is not that of its event"
+                    self._found.say("heads-wrong", message, of=head.id)
         for stream in heads:
             self._found.say("heads-wrong", f"the heads of {stream} are missing")
 

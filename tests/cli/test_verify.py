@@ -148,6 +148,10 @@ TAMPERED: dict[str, tuple[str, set[str]]] = {
         {"state-wrong"},
     ),
     "the heads of a stream": ("DELETE FROM stream_heads WHERE stream LIKE 'task/%'", {"heads-wrong"}),
+    "the time of a head": (
+        "UPDATE stream_heads SET ts = '2999-01-01T00:00:00.000000Z' WHERE stream LIKE 'task/%'",
+        {"heads-wrong"},
+    ),
     "when an event came": ("UPDATE event_id SET arrived = 0 WHERE position = 3", {"arrival-wrong"}),
     "the table of ids": (
         "UPDATE event_id SET id = replace(id, substr(id, 1, 2), 'zz') WHERE position = 3",
