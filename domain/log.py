@@ -191,7 +191,10 @@ class Stored(NamedTuple):
 
 
 class KeptHead(NamedTuple):
-    """A head of a stream and its event's time, as they are kept; `line`: the event's bytes, None where there are none."""
+    """A head of a stream and its event's time, as they are kept.
+
+    `line`: the event's bytes, b"" where a text is stored for them, None where there is no event.
+    """
 
     id: str
     ts: str
@@ -612,7 +615,7 @@ class Log:
         while rows := self._select(statement, (stream, CHUNK)):
             heads: dict[str, list[KeptHead]] = {}
             for name, event_id, ts, state in rows:
-                line = None if state is None or isinstance(state, str) else bytes(state)
+                line = state if state is None else b"" if isinstance(state, str) else bytes(state)
                 heads.setdefault(name, []).append(KeptHead(event_id, ts, line))
             yield from heads.items()
             stream = rows[-1][0]

@@ -30,12 +30,11 @@ class Beside:
         """Compare all of them."""
         self._report_holes()
         self._compare_chains()
-        self._compare_heads()
-        doubtful: list[str] = []
-        if self._looked.borne != self._kept:
-            doubtful.append("keys")
+        stray_heads = self._compare_heads()
+        doubtful = ["keys"] if self._looked.borne != self._kept else []
+        if doubtful:
             self._look_at_each_key()
-        for what, number in self._log.strays(*doubtful).items():
+        for what, number in {"stream_heads": stray_heads, **self._log.strays(*doubtful)}.items():
             if number:
                 self._found.say("stray-rows", f"{number} rows of {what} belong to no event of the log")
         waiting = self._log.pending()
@@ -57,17 +56,21 @@ class Beside:
                 message = f"{replica} should end with {seq} ({event_id[:12]}), and ends with {end.seq}"
                 self._found.say("chain-end", message, path=replica, hint=KEEP, of=event_id)
 
-    def _compare_heads(self) -> None:
+    def _compare_heads(self) -> int:
+        """Also how many belong to no event."""
+        strays = 0
         heads = {stream: heads for stream, (_, heads) in self._looked.streams.items()}
         for stream, stored in self._log.all_heads():
             if heads.pop(stream, None) != [head.id for head in stored]:
                 self._found.say("heads-wrong", f"the heads of {stream} are not those that its events say")
+            strays += sum(head.line is None for head in stored)
             for head in stored:
                 if head.line and head.ts != stated_time(head.line):
                     message = f"the time that is kept of a head of {stream} is not that of its event"
                     self._found.say("heads-wrong", message, of=head.id)
         for stream in heads:
             self._found.say("heads-wrong", f"the heads of {stream} are missing")
+        return strays
 
     def _look_at_each_key(self) -> None:
         keys, position = Keys(self._log), 0

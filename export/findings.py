@@ -43,7 +43,9 @@ FINDINGS = {
     "future": Kind(False, "an event's time is more than ten minutes ahead of this clock"),
     "gap": Kind(True, "events of a clone's chain are missing"),
     "git-locked": Kind(False, "git has a lock on a repository, or was killed there"),
-    "heads-wrong": Kind(True, "the kept heads of a stream are not those that its events say"),
+    "heads-wrong": Kind(
+        True, "the kept heads of a stream, or their times, are not those that its events say"
+    ),
     "index-wrong": Kind(True, "the table of ids does not say what the log says"),
     "keys-wrong": Kind(True, "an idempotency key does not stand for the first event that bears it"),
     "large-wal": Kind(False, "SQLite's -wal has grown large"),

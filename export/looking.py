@@ -274,9 +274,9 @@ class _Looking:
         return _Sound(rows, ids, [*map(orjson.loads, lines)])
 
     def _is_sound(self, position: int, line: bytes, event_id: str) -> bool:
-        if event_id and line[:73] == b'{"id":"%b",' % event_id.encode():
-            return True
         stated = stated_id(line) if event_id else ""
+        if stated and stated == event_id:
+            return True
         self._found.at(position, "bytes-changed", "the bytes do not hash to the id", stated)
         self._unread += 1
         return False
@@ -350,9 +350,9 @@ class _Looking:
     def _follow_chains(self, sound: _Sound) -> _Runs:
         """How the events continue their replicas' chains; the lines of each, with the number of the first."""
         rows, ids, bodies = sound
-        links = [(body.get("replica", ""), body.get("seq", 0), body.get("prev", "")) for body in bodies]
-        if not links:
+        if not rows:
             return {}
+        links = [(body.get("replica", ""), body.get("seq", 0), body.get("prev", "")) for body in bodies]
         replica, seq, prev = links[0]
         end = self._ends.get(replica) or self._begin(replica, seq, prev)
         if not self._holes and links == [*zip(repeat(replica), count(end[0] + 1), [end[1], *ids[:-1]])]:

@@ -148,6 +148,10 @@ TAMPERED: dict[str, tuple[str, set[str]]] = {
         {"state-wrong"},
     ),
     "the heads of a stream": ("DELETE FROM stream_heads WHERE stream LIKE 'task/%'", {"heads-wrong"}),
+    "a head that belongs to nothing": (
+        "INSERT INTO stream_heads SELECT stream, 'ffff', ts FROM stream_heads WHERE stream LIKE 'task/%'",
+        {"heads-wrong", "stray-rows"},
+    ),
     "the time of a head": (
         "UPDATE stream_heads SET ts = '2999-01-01T00:00:00.000000Z' WHERE stream LIKE 'task/%'",
         {"heads-wrong"},
