@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import import_module
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from domain import agent, event, history, journal, mail, task
@@ -602,23 +604,24 @@ class Log:
             event_id for event_id in ids if self._select("SELECT 1 FROM pending WHERE id = ?", (event_id,))
         }
 
-    def all_heads(self) -> Generator[tuple[str, list[KeptHead]]]:
-        """Every stream with its heads, as they are kept, sorted."""
+    def all_heads(self) -> Generator[tuple[str, list[tuple[str, str]]]]:
+        """Every stream with the ids and times of its heads, as they are kept, sorted; in bounded memory."""
+        statement = "SELECT stream, id, ts FROM stream_heads ORDER BY stream, id"
+        with self._checked("reader").scanning(statement) as rows:
+            for stream, heads in groupby(rows, itemgetter(0)):
+                yield stream, [(event_id, ts) for _, event_id, ts in heads]
+
+    def heads_beside_events(self, stream: str) -> list[KeptHead]:
+        """The heads of one stream, as they are kept, each with its event."""
         statement = (
-            "SELECT h.stream, h.id, h.ts, s.state FROM stream_heads h LEFT JOIN event_id e ON e.id = h.id"
-            " LEFT JOIN stored_events s ON s.{} = e.position"
-            " WHERE h.stream IN (SELECT DISTINCT stream FROM stream_heads WHERE stream > ? ORDER BY stream LIMIT ?)"
-            " ORDER BY h.stream, h.id"
+            "SELECT h.id, h.ts, s.state FROM stream_heads h LEFT JOIN event_id e ON e.id = h.id"
+            " LEFT JOIN stored_events s ON s.{} = e.position WHERE h.stream = ? ORDER BY h.id"
         )
-        statement = statement.format(self._checked("reader").position_column)
-        stream = ""
-        while rows := self._select(statement, (stream, CHUNK)):
-            heads: dict[str, list[KeptHead]] = {}
-            for name, event_id, ts, state in rows:
-                line = state if state is None else b"" if isinstance(state, str) else bytes(state)
-                heads.setdefault(name, []).append(KeptHead(event_id, ts, line))
-            yield from heads.items()
-            stream = rows[-1][0]
+        rows = self._select(statement.format(self._checked("reader").position_column), (stream,))
+        return [
+            KeptHead(event_id, ts, line if line is None else b"" if isinstance(line, str) else bytes(line))
+            for event_id, ts, line in rows
+        ]
 
     def all_states(self) -> Generator[StreamState]:
         """Every stream with its version, its state as it is kept, and what is known of the fold that made it."""

@@ -8,7 +8,7 @@ from domain import event
 from domain.event import id_of, stated_id, stated_time
 from export.importing import way_out
 from export.keys import Keys, Used
-from export.looking import CHUNK, KEEP, NO_CHAIN, Looked
+from export.looking import CHUNK, KEEP, NO_CHAIN, NO_EVENTS, Looked
 
 if TYPE_CHECKING:
     from domain.log import Log
@@ -58,19 +58,29 @@ class Beside:
 
     def _compare_heads(self) -> int:
         """Also how many belong to no event."""
-        strays = 0
-        heads = {stream: heads for stream, (_, heads) in self._looked.streams.items()}
-        for stream, stored in self._log.all_heads():
-            if heads.pop(stream, None) != [head.id for head in stored]:
-                self._found.say("heads-wrong", f"the heads of {stream} are not those that its events say")
-            strays += sum(head.line is None for head in stored)
-            for head in stored:
-                if head.line and head.ts != stated_time(head.line):
-                    message = f"the time that is kept of a head of {stream} is not that of its event"
-                    self._found.say("heads-wrong", message, of=head.id)
-        for stream in heads:
+        streams = {**self._looked.streams}
+        doubtful: list[tuple[str, list[str]]] = []
+        for stream, kept in self._log.all_heads():
+            _, ids, time = streams.pop(stream, NO_EVENTS)
+            if kept != [
+                *zip(ids, [time], strict=False)
+            ]:  # also where there are several: the last one's time is known
+                doubtful.append((stream, ids))
+        strays = sum(self._compare_with_events(stream, ids) for stream, ids in doubtful)
+        for stream in streams:
             self._found.say("heads-wrong", f"the heads of {stream} are missing")
         return strays
+
+    def _compare_with_events(self, stream: str, ids: list[str]) -> int:
+        """Compare the heads of one stream with their events; how many have none."""
+        kept = self._log.heads_beside_events(stream)
+        if ids != [head.id for head in kept]:
+            self._found.say("heads-wrong", f"the heads of {stream} are not those that its events say")
+        for head in kept:
+            if head.line and head.ts != stated_time(head.line):
+                message = f"the time that is kept of a head of {stream} is not that of its event"
+                self._found.say("heads-wrong", message, of=head.id)
+        return sum(head.line is None for head in kept)
 
     def _look_at_each_key(self) -> None:
         keys, position = Keys(self._log), 0

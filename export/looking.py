@@ -87,8 +87,8 @@ class Early(NamedTuple):
     prev: str
 
 
-# The number of a stream's last event in it, and the ids of those that no other one follows, sorted.
-Heads = tuple[int, list[str]]
+# The number of a stream's last event in it, the ids of those that no other one follows, sorted, and the last one's time.
+Heads = tuple[int, list[str], str]
 
 
 class _Sound(NamedTuple):
@@ -107,7 +107,7 @@ class Looked(NamedTuple):
     """What a part holds.
 
     `streams`, `ends`: how streams and chains are at its end. `opened`, `begun`: what the first event of each that it
-    meets says of what must be before it: the number in the stream and the parents; the end of the chain. `borne`: the sum
+    meets says of what must be before it: the number in the stream and the parents, but no time; the end of the chain. `borne`: the sum
     that `export.keys.kept` must be. `signed`: the approvals that bear a signature, or should. `began`, `live`: from where to where live.jsonl is the log. `last`: the position of
     the last event. `unread`: how many events have bytes that are not theirs.
     """
@@ -188,7 +188,7 @@ def joined(looked: Sequence[Looked | None]) -> Looked | None:
     for before, part in pairwise(sound):
         if before.events and part.events and before.arrived[1] > part.arrived[0]:
             return None
-        if any(streams.get(stream, (0, [])) != opened for stream, opened in part.opened.items()):
+        if any(streams.get(stream, NO_EVENTS)[:2] != opened[:2] for stream, opened in part.opened.items()):
             return None
         if any(ends.get(replica, NO_CHAIN) != begun for replica, begun in part.begun.items()):
             return None
@@ -217,6 +217,7 @@ def _further(before: Looked, live: Place, part: Looked) -> Place:
 
 
 NO_CHAIN = End(0, "")
+NO_EVENTS: Heads = (0, [], "")
 
 
 class _Looking:
@@ -340,12 +341,12 @@ class _Looking:
         for row, event_id, body in zip(*sound, strict=True):
             stream, version = row[1], row[2]
             parents = body.get("parents", _NONE)
-            before, heads = streams.get(stream) or self._open(stream, version, parents)
+            before, heads, _ = streams.get(stream) or self._open(stream, version, parents)
             if version != before + 1:
                 message = f"it is number {version} of {stream}, and {before + 1} is missing"
                 self._found.at(row[0], "stream-broken", message, event_id)
             heads = [event_id] if parents == heads else self._forked(row, heads, parents)
-            streams[stream] = (version, heads)
+            streams[stream] = (version, heads, body["ts"])
 
     def _follow_chains(self, sound: _Sound) -> _Runs:
         """How the events continue their replicas' chains; the lines of each, with the number of the first."""
@@ -405,8 +406,8 @@ class _Looking:
     def _open(self, stream: str, version: int, parents: list[str]) -> Heads:
         """How a stream is before the first of its events that is read; in a later part what that one says itself."""
         if not self._part.after:
-            return _NO_EVENTS
-        self._opened[stream] = before = (version - 1, parents)
+            return NO_EVENTS
+        self._opened[stream] = before = (version - 1, parents, "")
         return before
 
     def _begin(self, replica: str, seq: int, prev: str) -> tuple[int, str]:
@@ -489,4 +490,3 @@ def _is_signed(line: bytes) -> bool:
 
 
 _NONE: list[str] = []
-_NO_EVENTS: Heads = (0, [])

@@ -27,6 +27,7 @@ from export.keys import kept
 from export.looking import (
     CHUNK,
     KEEP,
+    NO_EVENTS,
     Findings,
     Heads,
     Looked,
@@ -173,14 +174,11 @@ class _Settled:
         if (
             self._next != (stream, data)
             or (fold, unknown) != (task.FOLD, 0)
-            or self._streams.get(stream, _UNSEEN)[0] != version
+            or self._streams.get(stream, NO_EVENTS)[0] != version
         ):
             return False
         self.number, self.events = self.number + 1, self.events + version
         return True
-
-
-_UNSEEN: Heads = (0, [])
 
 
 # --- blobs -----------------------------------------------------------------------------------------------------------
