@@ -81,11 +81,21 @@ def run(arguments: Sequence[str], shell: Shell) -> int:
     except OSError:
         raise  # the launcher knows what to say where the answer itself could not be written
     except Exception as error:  # noqa: BLE001 - the last line of defence: people get a code, not a traceback
-        bug = _internal(error, shell)
-        print_refusal(shell, bug, as_json=_wants_json(arguments))
-        return int(bug.exit)
+        found = _views_mended(error, call) or _internal(error, shell)
+        print_refusal(shell, found, as_json=_wants_json(arguments))
+        return int(found.exit)
     finally:
         call.close()
+
+
+def _views_mended(error: Exception, call: Call) -> Refusal | None:
+    """Make views anew that a command stumbled over while it read them; None where they are not the cause."""
+    from cli.mending import mended
+
+    try:
+        return mended(error, call)
+    except Exception:  # noqa: BLE001 - then the first error tells more
+        return None
 
 
 def _internal(error: Exception, shell: Shell) -> Refusal:

@@ -31,11 +31,10 @@ def tasks(call: Call) -> list[Row]:
 
 
 def _states(call: Call) -> Iterator[Task]:
-    from domain.task import load
+    from projections.tasks import folded
 
     call.store.views.catch_up()
-    rows = call.store.views.connection.execute("SELECT data FROM tasks ORDER BY created, id")
-    yield from (load(row[0]) for row in rows)
+    yield from folded(call.store.views.connection)
 
 
 def _row(

@@ -63,6 +63,7 @@ class Call:
         self.options = options or Options()
         self.words = words
         self.exit = 0
+        self.opened: Store | None = None  # once somebody asked for it
         self._parent: Call | None = None
         self.part = 0
 
@@ -183,11 +184,12 @@ class Call:
         root = self
         while root._parent:
             root = root._parent
-        root.__dict__ |= {"opened": opened, "reached": self}
+        root.opened = opened
+        root.__dict__["reached"] = self
 
     def close(self) -> None:
         """Close the store that this call opened."""
-        opened: Store | None = self.__dict__.pop("opened", None)
+        opened, self.opened = self.opened, None
         if opened:
             opened.close()
 

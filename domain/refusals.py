@@ -105,6 +105,11 @@ CODES = {
     "unsafe-store": Code(
         Exit.STORE, False, "the store belongs to someone else or is reached through a symlink"
     ),
+    "views-mended": Code(
+        Exit.STORE,
+        True,
+        "views.db was damaged, and has been made anew: look whether a write was done, and run it again",
+    ),
     "git": Code(Exit.STORE, False, "git is missing, too old, or could not do what was asked"),
     "git-busy": Code(Exit.STORE, True, "another git command is at work there"),
     "corrupt": Code(Exit.CORRUPT, False, "stored data fails its check"),

@@ -31,7 +31,14 @@ class Unusable(Exception):  # noqa: N818 - an answer, not a fault: go on in memo
 
 
 _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
-_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA)
+# A broken UNIQUE is damage too: a handler writes no row twice.
+_DAMAGE = (
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_SCHEMA,
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_MISMATCH,
+)
 _SHORT_READ = 522  # SQLITE_IOERR_SHORT_READ: the file ends where a page should be
 
 
@@ -39,14 +46,28 @@ class Damaged(sqlite3.DatabaseError):
     """A database that can be read, and is none that was made here."""
 
 
-def is_damage(error: sqlite3.Error) -> bool:
-    """True for errors that a new file mends: damaged pages or text, no database at all, tables missing."""
+# What is raised over a value that is not what was written, where the pages around it are whole.
+STUMBLING = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+# What to catch where views are read, and to ask `is_damage` about.
+TROUBLE = (sqlite3.Error, *STUMBLING)
+
+
+def is_damage(error: Exception) -> bool:
+    """True for errors that a new file may mend: damaged pages, values or text, no database at all, tables missing."""
+    if not isinstance(error, sqlite3.Error):
+        return isinstance(error, STUMBLING)
     code = getattr(error, "sqlite_errorcode", 0)
     missing = code == sqlite3.SQLITE_ERROR and "no such" in str(error)
     undecodable = not code and "decode" in str(error)  # said by Python, which knows no code for it
-    return (
-        missing or undecodable or isinstance(error, Damaged) or code == _SHORT_READ or code & 0xFF in _DAMAGE
-    )
+    unbound = isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError)  # a value of a wrong kind
+    if missing or undecodable or unbound or isinstance(error, Damaged):
+        return True
+    return code == _SHORT_READ or code & 0xFF in _DAMAGE
+
+
+def is_malformed(error: Exception) -> bool:
+    """True for errors that nothing but a damaged page explains."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def connect_memory() -> sqlite3.Connection:
@@ -235,10 +256,12 @@ class Files:
         finally:
             os.close(descriptor)
 
-    def refusal(self, error: sqlite3.Error) -> Exception:
+    def refusal(self, error: Exception) -> Exception:
         """What an error while writing stands for: Unusable, a Refusal, or the error itself where it is a bug."""
         from domain.stores.sqlite import refusal
 
+        if not isinstance(error, sqlite3.Error):
+            return error
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _FULL:
             return Unusable(f"{self.path}: {error}")
         return refusal(error, self.path)

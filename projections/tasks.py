@@ -45,6 +45,7 @@ __all__ = [
     "candidates",
     "conflicts",
     "counts",
+    "folded",
     "full",
     "held",
     "held_by",
@@ -353,6 +354,13 @@ def parts_of(connection: sqlite3.Connection, parents: Sequence[str]) -> dict[str
     for parent, state in connection.execute(statement, (orjson.dumps(parents).decode(),)):
         found.setdefault(parent, Counter())[state] += 1
     return {parent: dict(numbers) for parent, numbers in found.items()}
+
+
+def folded(connection: sqlite3.Connection, of: Sequence[str] = STATES) -> Iterator[Task]:
+    """All tasks, or those in some states, as they were folded; the oldest first."""
+    statement = "SELECT data FROM tasks WHERE state IN (SELECT value FROM json_each(?)) ORDER BY created, id"
+    for (data,) in connection.execute(statement, (orjson.dumps([*of]).decode(),)):
+        yield machine.load(data)
 
 
 def states(connection: sqlite3.Connection) -> Iterator[tuple[str, bytes]]:

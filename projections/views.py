@@ -1,6 +1,7 @@
 """The views of one store: opened, caught up, rebuilt.
 
-`views.db` may be deleted whenever one likes; what it holds is folded again from the log. Its one rule of safety: a
+`views.db` may be deleted whenever one likes; what it holds is folded again from the log. So does whatever is damaged in
+it: who stumbles over that makes it anew, once, and what then fails is the log's fault or ours. Its one rule of safety: a
 database that somebody may have open is never renamed, replaced or unlinked. So a rebuild copies its result over the
 live file with SQLite's backup API, and a damaged file is removed only while nobody else has it open.
 """
@@ -13,10 +14,11 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
+from domain.event import check
 from domain.named import NamedTuple
 from domain.refusals import Refusal
 from projections import folding
-from projections.database import Files, Unusable, connect_memory, is_damage
+from projections.database import TROUBLE, Files, Unusable, connect_memory, is_damage, is_malformed
 from projections.folding import Checkpoint, Progress
 from projections.handler import ViewSet
 
@@ -135,11 +137,11 @@ class Views:
             if not wait:
                 return 0
             self._to_memory(str(unusable))
-            return self._fold(self.connection)
+            return self._fold_in_memory()
 
     def _catch_up(self, *, wait: bool) -> int:
         if self.remark:
-            return self._fold(self.connection)
+            return self._fold_in_memory()
         if self._is_current():
             return 0
         if wait:
@@ -149,7 +151,7 @@ class Views:
 
     def _is_current(self) -> bool:
         """A look without any lock. False also where the file must be made, or made anew."""
-        with suppress(sqlite3.DatabaseError):
+        with suppress(*TROUBLE):
             mark = self._mark()
             return mark is not None and not folding.standing(mark, self._log).behind
         return False
@@ -170,16 +172,32 @@ class Views:
     def _write(self) -> int:
         """Under the lock: fold what is new, or make the file anew where it is of no use."""
         self._files.sweep()
+        folded = self._fold_on()
+        return self._make_anew() if folded is None else folded
+
+    def _fold_on(self) -> int | None:
+        """Under the lock: fold what is new; None where the file is of no use."""
         try:
             mark = self._sound_mark()
             if mark is None or self._is_far_behind(mark):
-                return self._make_anew()
+                return None
             with self._files.writer() as connection:
                 return self._fold(connection)
-        except sqlite3.DatabaseError as error:
-            if not is_damage(error):
+        except TROUBLE as error:
+            if not is_damage(error) or self._is_log_at_fault():
                 raise self._files.refusal(error) from error
-            return self._make_anew()
+            return None
+
+    def _is_log_at_fault(self) -> bool:
+        """True if what comes next in the log is no event: to fold all of it anew would only take longer to say so."""
+        with suppress(*TROUBLE):
+            rows = self._log.lines(folding.checkpoint(self.connection).position, self._chunk)
+            try:
+                for row in rows:
+                    check(row.state)
+            except Refusal:
+                return True
+        return False
 
     def _is_far_behind(self, mark: Checkpoint) -> bool:
         """True where most of the log is new, as after a large import: to fold all of it anew takes less time."""
@@ -203,6 +221,15 @@ class Views:
             if folded < self._chunk:
                 return total
 
+    def _fold_in_memory(self) -> int:
+        try:
+            return self._fold(self.connection)
+        except TROUBLE as error:
+            if not is_damage(error):
+                raise
+            self._to_empty_memory(self.remark)
+            return self._fold(self.connection)
+
     def _to_memory(self, why: str) -> None:
         """Go on in memory: with a copy of the file where it is sound, else with empty tables."""
         connection = connect_memory()
@@ -211,14 +238,20 @@ class Views:
             sound = folding.version(connection) == self._set.version and self._fits(
                 folding.checkpoint(connection)
             )
-        except sqlite3.Error:
+        except TROUBLE:
             sound = False
-        if not sound:
+        if sound:
+            self.close()
+            self.keep(connection, why)
+        else:
             connection.close()
-            connection = connect_memory()
-            folding.create(connection, self._set)
+            self._to_empty_memory(why)
+
+    def _to_empty_memory(self, why: str) -> None:
+        connection = connect_memory()
+        folding.create(connection, self._set)
         self.close()
-        self._connection, self.remark = connection, why
+        self.keep(connection, why)
 
     def _fits(self, mark: Checkpoint) -> bool:
         return folding.standing(mark, self._log).fits and folding.begins_alike(mark, self._log)
@@ -231,21 +264,35 @@ class Views:
         `progress(done, total)` is called after each chunk. Readers see the old views or the new ones. `apart`: where
         another process may help.
         """
-        started = time.monotonic()
         try:
             with self._files.turn(wait=True):
-                self._files.sweep()
-                live, damaged = self._caught_up()
-                with self._beginning_anew(live or folding.everything(self._log), apart) as anew:
-                    before = self._hash() if live else None if damaged else ""
-                    events = anew.finish(progress).position
-                    after = anew.state_hash()
-                    self._replace_live(anew.connection)
+                return self._rebuild(progress, apart)
         except Unusable as unusable:
             raise Refusal(
                 "unwritable", f"the views cannot be rebuilt: {unusable}", path=self._files.path
             ) from None
+
+    def _rebuild(self, progress: Progress | None = None, apart: Apart | None = None) -> Rebuilt:
+        """Under the lock."""
+        started = time.monotonic()
+        self._files.sweep()
+        live, damaged = self._caught_up()
+        with self._beginning_anew(live or folding.everything(self._log), apart) as anew:
+            before = self._hash() if live else None if damaged else ""
+            events = anew.finish(progress).position
+            after = anew.state_hash()
+            self._replace_live(anew.connection)
         return Rebuilt(events, before or "", after, before in ("", after), time.monotonic() - started)
+
+    def mend(self, error: Exception) -> bool:
+        """After an error that a damaged file may have caused: make the file anew.
+
+        False where its rows were what the log says, so that the error has another cause, or where nothing can be written.
+        True also where somebody else writes it right now: who asks again sees what came of that.
+        """
+        with suppress(Unusable), self._files.turn(wait=False) as mine:
+            return not mine or not self._rebuild().same or is_malformed(error)  # in an index perhaps
+        return False
 
     def compare(self, progress: Progress | None = None) -> bool | None:
         """Fold the whole log anew and compare, and leave the live file as it is; None where nothing can be written."""
@@ -275,7 +322,7 @@ class Views:
                 with self._files.writer() as connection:
                     self._fold(connection)
                     return folding.checkpoint(connection), False
-        except sqlite3.DatabaseError as error:
+        except TROUBLE as error:
             return None, is_damage(error)
         return None, False
 
@@ -283,7 +330,7 @@ class Views:
         """The hash of the live views; None where they turn out to be damaged, "" where they can't be read now."""
         try:
             return folding.state_hash(self.connection, self._set)
-        except sqlite3.DatabaseError as error:
+        except TROUBLE as error:
             return None if is_damage(error) else ""
 
     @contextmanager
@@ -300,7 +347,7 @@ class Views:
     def _replace_live(self, fresh: sqlite3.Connection) -> None:
         try:
             self._files.copy_over(fresh)
-        except sqlite3.DatabaseError as error:
+        except TROUBLE as error:
             if not is_damage(error):
                 raise self._files.refusal(error) from error
             self.close()
@@ -328,7 +375,7 @@ class Views:
         try:
             with self.snapshot() as connection:
                 return query(connection)
-        except sqlite3.DatabaseError as error:
+        except TROUBLE as error:
             if not is_damage(error):
                 raise
             self.rebuild()

@@ -20,11 +20,11 @@ from cli.git.storing import BRANCH, SETTINGS, WHO, commit
 from cli.place import find_git
 from cli.store import Store
 from domain.refusals import Refusal
-from domain.task import APPROVED, BRANCHES, IN_REVIEW, claim_of, load, submission_of
+from domain.task import APPROVED, BRANCHES, IN_REVIEW, claim_of, submission_of
 from export.git import Git
 from export.segments import BLOBS, LOG, Span, is_whole, span
 from export.sources import Places, Ref
-from projections.tasks import conflicts
+from projections.tasks import conflicts, folded
 
 FETCHED = "refs/remotes/origin/crewlog"
 SIDES = ("HEAD", FETCHED)
@@ -210,12 +210,9 @@ class Sharing:
 
     def under_review(self) -> list[str]:
         """The branches here of tasks that wait for review or for their merge."""
-        states = ", ".join(f"'{state}'" for state in (IN_REVIEW, APPROVED))
         self.crew.views.catch_up()
-        statement = f"SELECT data FROM tasks WHERE state IN ({states}) ORDER BY id"  # noqa: S608 - our own states
-        tasks = [load(row[0]) for row in self.crew.views.connection.execute(statement)]
         found: list[str] = []
-        for task in tasks:
+        for task in folded(self.crew.views.connection, (IN_REVIEW, APPROVED)):
             submission, claim = submission_of(task), claim_of(task)
             branch = (submission.code or {}).get("branch") if submission else None
             branch = branch or (claim.branch if claim else None)

@@ -18,6 +18,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from projections import tasks
 from tests.cli.conftest import Crew, Result, why
 from tests.packaging.shell import inherited
 
@@ -142,6 +143,47 @@ def test_a_damaged_store_is_corrupt(crew: Crew) -> None:
         refused = crew.refused(line)
         assert why(refused) == ("corrupt", 7), line
         assert "restore" in refused["hint"]
+
+
+def _change_views(crew: Crew, statement: str) -> None:
+    with closing(sqlite3.connect(crew.folder / ".crewlog/views.db")) as views, views:
+        views.execute(statement)
+
+
+_NO_JSON = "UPDATE tasks SET data = CAST('{' AS BLOB)"
+
+
+@pytest.mark.parametrize("line", ["show greet", "audit", "reap --as zoe"])
+def test_a_command_that_stumbles_over_damaged_views_mends_them_and_says_so(crew: Crew, line: str) -> None:
+    crew.do("spawn Greet --slug greet --as zoe")
+    crew.do("start greet --as ada")
+    crew.do("list")
+    _change_views(crew, _NO_JSON)
+    refused = crew.refused(line)
+    assert (why(refused), refused["retryable"]) == (("views-mended", 6), True)
+    crew.do(line)
+    assert crew.do("verify")["ok"]
+
+
+def test_a_write_goes_on_where_the_views_are_damaged_and_mends_them(crew: Crew) -> None:
+    crew.do("spawn Greet --slug greet --as zoe")
+    crew.do("list")
+    _change_views(crew, _NO_JSON)
+    crew.do("note greet straw --as ada")
+    assert crew.do("show greet")["task"]["notes"] == 1
+    assert crew.do("verify")["ok"]
+
+
+def test_a_fault_of_ours_in_a_query_is_told_as_one(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    crew.do("spawn Greet --slug greet --as zoe")
+
+    def faulty(_: object) -> None:
+        raise KeyError("no such thing")
+
+    monkeypatch.setattr(tasks, "claim_of", faulty)
+    refused = crew.refused("show greet")
+    assert why(refused) == ("internal", 1)
+    assert "no such thing" in refused["message"]
 
 
 def test_a_store_that_another_process_holds_is_locked_and_names_it(crew: Crew) -> None:

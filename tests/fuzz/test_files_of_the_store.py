@@ -86,3 +86,41 @@ def test_any_bytes_in_a_file_of_the_store_do_no_harm(name: str, folder: Path, da
     path.unlink(missing_ok=True)
     if before is not None:
         path.write_bytes(before)
+
+
+LINES = (
+    *(
+        "list",
+        "show greet",
+        "status",
+        "agents",
+        "audit",
+        "graph greet",
+        "conflicts",
+        "review",
+        "prime --as ada",
+    ),
+    *("inbox --as ada", "whoami --as ada", "search needle", "doctor", "reap --as ada", "heartbeat --as ada"),
+    *("note greet x --as zoe", "start greet --as ada", "release greet --as ada", "send zoe hi --as ada"),
+    *("spawn Another --label new --as zoe", "edit greet --label new --as zoe", "rebuild", "verify", "export"),
+)
+
+
+@FUZZED
+@given(
+    line=st.sampled_from(LINES),
+    flips=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 7)), min_size=1, max_size=20),
+)
+def test_bits_that_flip_in_the_views_do_no_harm(
+    line: str, flips: list[tuple[float, int]], folder: Path
+) -> None:
+    answer(folder, "rebuild")
+    path = folder / ".crewlog/views.db"
+    assert not path.with_name("views.db-wal").read_bytes()
+    content = bytearray(path.read_bytes())
+    for place, bit in flips:
+        content[int(place * (len(content) - 1))] ^= 1 << bit
+    path.write_bytes(content)
+    answer(folder, *line.split())
+    answer(folder, "rebuild")
+    assert answer(folder, "verify")["ok"]

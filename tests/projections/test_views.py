@@ -16,16 +16,18 @@ from hashlib import sha256
 
 import pytest
 
+from domain.commands import Edit, Note
 from domain.log import Log
 from domain.refusals import Refusal
 from domain.stores import queue
 from projections import database, folding
 from projections import views as views_module
+from projections.tasks import full
 from projections.views import Views, open_views
 from tests.projections.histories import ACTORS, STREAMS, Crew, Drop, Pot, some_steps
 from tests.projections.workers import NOBODY, as_nobody, expected, on_a_full_disk, read_without, titles
 from tests.support.processes import alone
-from tests.support.stores import SqliteStore, add_task, new_stream
+from tests.support.stores import SqliteStore, add_task, do, new_stream
 
 
 @pytest.fixture
@@ -244,6 +246,118 @@ def test_views_that_came_to_harm_are_made_anew(
     views.close()
 
 
+# What a flipped bit may do to a value while the pages around it stay whole.
+VALUES = {
+    "no JSON": "UPDATE tasks SET data = CAST('{' AS BLOB)",
+    "JSON of another kind": "UPDATE tasks SET data = CAST('[]' AS BLOB)",
+    "a member that is gone": """UPDATE tasks SET data = CAST('{"state":"ASSIGNED"}' AS BLOB)""",
+    "an unknown state": 'UPDATE tasks SET data = replace(CAST(data AS TEXT), \'"state":"\', \'"state":"X\')',
+    "no UTF-8": "UPDATE tasks SET data = CAST(x'ff' AS BLOB), heads = CAST(x'ff' AS TEXT)",
+    "a checkpoint that is no UTF-8": "UPDATE checkpoint SET event = CAST(x'ff' AS TEXT)",
+    "a checkpoint of another kind": "UPDATE checkpoint SET position = 'x'",
+    "a row that was never written": "INSERT INTO task_labels SELECT 'new', state, 1, created, id FROM tasks",
+}
+
+
+def _change_values(store: SqliteStore, statement: str) -> None:
+    with closing(sqlite3.connect(path_of(store))) as other, other:
+        other.execute(statement)
+
+
+@pytest.mark.parametrize("what", sorted(VALUES))
+def test_values_that_came_to_harm_are_made_anew_by_who_folds_on(
+    what: str, store: SqliteStore, log: Log
+) -> None:
+    stream = new_stream(log, title="one", priority=1)
+    first = open_views(store.folder, log)
+    first.catch_up()
+    first.close()
+    _change_values(store, VALUES[what])
+    do(log, stream, Edit("zoe", add_labels=("new",)))
+    views = open_views(store.folder, log)
+    views.catch_up()
+    assert (views.state_hash(), views.remark) == (expected(log), "")
+    views.close()
+
+
+@pytest.mark.parametrize("what", ["no JSON", "JSON of another kind", "a member that is gone"])
+def test_values_that_came_to_harm_are_made_anew_by_who_asks_for_them(
+    what: str, store: SqliteStore, log: Log
+) -> None:
+    task = new_stream(log, title="one").removeprefix("task/")
+    views = open_views(store.folder, log)
+    views.catch_up()
+    _change_values(store, VALUES[what])
+    assert views.ask(lambda connection: full(connection, task))["title"] == "one"
+    assert views.state_hash() == expected(log)
+    views.close()
+
+
+def test_a_rebuild_says_that_values_had_come_to_harm(store: SqliteStore, log: Log) -> None:
+    new_stream(log, title="one")
+    for statement in VALUES.values():
+        views = open_views(store.folder, log)
+        views.catch_up()
+        _change_values(store, statement)
+        assert views.compare() is False, statement
+        assert (views.rebuild().same, views.rebuild().same) == (False, True), statement
+        views.close()
+
+
+def test_views_that_are_sound_are_no_cause_of_an_error(store: SqliteStore, busy: Log, views: Views) -> None:
+    views.catch_up()
+    assert not views.mend(KeyError())
+    _change_values(store, VALUES["no JSON"])
+    assert views.mend(KeyError())
+    assert not views.mend(KeyError())
+    assert views.state_hash() == expected(busy)
+
+
+def _garbage_in(path: str, name: str) -> None:
+    """Overwrite the first page of a table or an index."""
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        size = other.execute("PRAGMA page_size").fetchone()[0]
+        (page,) = other.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (name,)).fetchone()
+    with open(path, "r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xee" * size)
+
+
+def test_a_damaged_index_is_the_cause_though_all_rows_are_what_they_were(
+    store: SqliteStore, busy: Log, views: Views
+) -> None:
+    views.catch_up()
+    views.close()
+    _garbage_in(path_of(store), "tasks_by_state")
+    with pytest.raises(sqlite3.DatabaseError, match="malformed") as raised:
+        views.connection.execute("SELECT * FROM tasks ORDER BY state, priority").fetchall()
+    assert views.mend(raised.value)
+    assert views.state_hash() == expected(busy)
+    assert views.connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_an_event_that_nobody_can_read_is_told_at_once_and_no_views_are_made_anew_for_it(
+    store: SqliteStore, busy: Log, views: Views
+) -> None:
+    views.catch_up()
+    inode, before = os.stat(path_of(store)).st_ino, views.state_hash()
+    new_stream(busy, title="two")
+    with closing(sqlite3.connect(store.path)) as other, other:
+        for (name,) in other.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            other.execute(f"DROP TRIGGER {name}")
+        other.execute(
+            "UPDATE stored_events SET state = CAST('{' AS BLOB)"
+            " WHERE rowid = (SELECT max(rowid) FROM stored_events)"
+        )
+    made: list[int] = []
+    reader = Views(database.Files(store.folder), busy, progress=lambda done, _: made.append(done))
+    with pytest.raises(ValueError, match="unexpected end"):
+        reader.catch_up()
+    assert (made, os.stat(path_of(store)).st_ino, reader.state_hash()) == ([], inode, before)
+    reader.close()
+
+
 def test_views_deleted_while_a_long_lived_reader_has_them_open_do_not_mislead_it(
     store: SqliteStore, log: Log, views: Views
 ) -> None:
@@ -410,10 +524,10 @@ def _closed_down(store: SqliteStore) -> None:
     os.chmod(store.folder, 0o500)
 
 
-@pytest.mark.parametrize("there", ["missing", "behind", "current", "damaged"])
+@pytest.mark.parametrize("there", ["missing", "behind", "current", "damaged", "changed"])
 def test_a_folder_that_cannot_be_written_is_read_all_the_same(there: str, foreign: SqliteStore) -> None:
     log = foreign.open()
-    new_stream(log, title="one")
+    stream = new_stream(log, title="one")
     if there != "missing":
         views = open_views(foreign.folder, log)
         views.catch_up()
@@ -422,13 +536,16 @@ def test_a_folder_that_cannot_be_written_is_read_all_the_same(there: str, foreig
         new_stream(log, title="two")
     if there == "damaged":
         _garbage(path_of(foreign))
+    if there == "changed":
+        _change_values(foreign, VALUES["no JSON"])
+        do(log, stream, Note("zoe", "a note"))
     digest, names = expected(log), ["one", "two"][: 1 + (there == "behind")]
     log.close()
     _closed_down(foreign)
     found, hashed, remark, caught_up = alone(as_nobody, foreign)
     assert (found, hashed) == (names, digest)
     assert "cannot write" in remark or "no write access" in remark
-    assert caught_up == {"missing": 1, "behind": 1, "current": 0, "damaged": 1}[there]
+    assert caught_up == {"missing": 1, "behind": 1, "current": 0, "damaged": 1, "changed": 2}[there]
 
 
 @pytest.mark.faults
