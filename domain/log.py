@@ -713,7 +713,7 @@ class Log:
     def all_keys(self) -> Generator[tuple[str, str, str]]:
         """Every idempotency key: actor, key, and the event that it stands for; in no order, and in bounded memory."""
         with self._checked("reader").scanning("SELECT actor, key, id FROM keys") as rows:
-            yield from ((actor, key, event_id) for actor, key, event_id in rows)
+            yield from rows
 
     def key_count(self) -> int:
         """How many idempotency keys are kept."""

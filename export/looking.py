@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from itertools import count, pairwise, repeat
+from contextlib import closing
+from itertools import chain, pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from domain import event
+from domain.collector import no_collector
 from domain.event import VERSION, stated_id
 from domain.log import Stored
 from domain.named import NamedTuple
@@ -23,7 +26,7 @@ from export.findings import Finding
 from export.importing import fork, way_out
 from export.live import Place
 from export.mirrors import Held, LiveMirror, SegmentMirror, place_near
-from export.segments import blobs_of
+from export.segments import REFERS, blobs_of
 
 if TYPE_CHECKING:
     from domain.log import Log, Row
@@ -92,11 +95,31 @@ Heads = tuple[int, list[str], str]
 
 
 class _Sound(NamedTuple):
-    """Rows whose bytes are their events', in three columns: the rows, the events' ids, and their fields."""
+    """Rows whose bytes are their events', column by column.
 
-    rows: Sequence[Row]
-    ids: list[str]
-    bodies: list[dict[str, Any]]
+    First as the log has them: `number` in the stream, `topic`, `kept_id`. Then `ids` by their bytes, the parsed `bodies`, and
+    what these say.
+    """
+
+    positions: Sequence[int] = ()
+    kept_streams: Sequence[str] = ()
+    numbers: Sequence[int] = ()
+    topics: Sequence[str] = ()
+    lines: Sequence[bytes] = ()
+    kept_ids: Sequence[str | None] = ()
+    arrivals: Sequence[int | None] = ()
+    ids: Sequence[str] = ()
+    bodies: Sequence[dict[str, Any]] = ()
+    types: Sequence[str] = ()
+    times: Sequence[str] = ()
+    versions: Sequence[int] = ()
+    streams: Sequence[str] = ()
+    replicas: Sequence[str] = ()
+    seqs: Sequence[int] = ()
+
+
+_SAID = itemgetter("type", "ts", "v", "stream", "replica", "seq")
+_UNSAID = {"replica": "", "seq": 0}
 
 
 # For each replica the number of the first of some of its lines in a row, and these lines.
@@ -134,14 +157,12 @@ def look(log: Log, part: Part, progress: Progress | None = None, take: Take | No
     """Look at a part of the log. `take` is given its events, up to the first one whose bytes are not its own."""
     looking = _Looking(log, part, take)
     position = part.after
-    try:
+    with closing(looking), no_collector():
         while position < part.until and (rows := log.rows(position, min(CHUNK, part.until - position))):
             looking.at([row for row in rows if row[0] <= part.until])
             position = rows[-1][0]
             if progress:
                 progress(position - part.after, part.until - part.after)
-    finally:
-        looking.close()
     return looking.looked()
 
 
@@ -249,7 +270,7 @@ class _Looking:
         self._events += len(rows)
         self._last = rows[-1][0]
         sound = self._sound(rows)
-        whole = len(sound.rows) == len(rows)
+        whole = len(sound.ids) == len(rows)
         self._look_at_fields(sound)
         self._look_at_places(sound)
         self._follow_streams(sound)
@@ -272,7 +293,15 @@ class _Looking:
             ]
             lines = [row[4] for row in rows]
             ids = [line[7:71].decode("ascii") for line in lines]
-        return _Sound(rows, ids, [*map(orjson.loads, lines)])
+            if not rows:
+                return _Sound()
+        bodies = [*map(orjson.loads, lines)]
+        try:
+            said = [*map(_SAID, bodies)]
+        except KeyError:
+            said = [_SAID({**_UNSAID, **body}) for body in bodies]
+        columns = zip(*rows, strict=True), [ids, bodies], zip(*said, strict=True)
+        return _Sound._make(chain.from_iterable(columns))
 
     def _is_sound(self, position: int, line: bytes, event_id: str) -> bool:
         stated = stated_id(line) if event_id else ""
@@ -284,51 +313,55 @@ class _Looking:
 
     def _look_at_fields(self, sound: _Sound) -> None:
         """What an event says by itself: whether it can be read, and what it refers to."""
-        rows, ids, bodies = sound
-        types = [body["type"] for body in bodies]
-        latest = max([body["ts"] for body in bodies], default="")
-        version = max([body["v"] for body in bodies], default=0)
-        if latest > self._part.latest or version > VERSION or not EVENT_TYPES.keys() >= {*types}:
-            for row, body in zip(rows, bodies, strict=True):
-                self._odd(row[0], body)
+        latest, version = max(sound.times, default=""), max(sound.versions, default=0)
+        if latest > self._part.latest or version > VERSION or not EVENT_TYPES.keys() >= {*sound.types}:
+            for position, body in zip(sound.positions, sound.bodies, strict=True):
+                self._odd(position, body)
         self._borne += sum(
             [
                 hash((body["from"], body["key"], event_id))
-                for event_id, body in zip(ids, bodies, strict=True)
+                for event_id, body in zip(sound.ids, sound.bodies, strict=True)
                 if "key" in body
             ]
         )
-        if "task.approved" in types:
+        if "task.approved" in sound.types:
             self._signed += [
                 event_id
-                for row, event_id, of_type in zip(rows, ids, types, strict=True)
-                if of_type == "task.approved" and _is_signed(row[4])
+                for event_id, of_type, line in zip(sound.ids, sound.types, sound.lines, strict=True)
+                if of_type == "task.approved" and _is_signed(line)
             ]
-        for row, event_id in zip(rows, ids, strict=True):
-            if b'"blob":' in row[4]:
-                self._refer(row[4], event_id)
+        for line, event_id in zip(sound.lines, sound.ids, strict=True):
+            if REFERS in line:
+                self._refer(line, event_id)
 
     def _look_at_places(self, sound: _Sound) -> None:
         """Whether what stands beside an event is what it says, or what its place says."""
-        rows, ids, bodies = sound
-        if [(row[1], row[3], row[5]) for row in rows] != [
-            (body["stream"], body["type"], event_id) for event_id, body in zip(ids, bodies, strict=True)
-        ]:
-            for row, event_id, body in zip(rows, ids, bodies, strict=True):
-                self._misplaced(row, event_id, body)
-        arrived = [self._arrived, *(row[6] for row in rows if row[6] is not None)]
+        if (sound.kept_streams, sound.topics, [*sound.kept_ids]) != (sound.streams, sound.types, sound.ids):
+            for row in zip(
+                *(sound.positions, sound.ids, sound.kept_ids, sound.kept_streams, sound.topics, sound.bodies),
+                strict=True,
+            ):
+                self._misplaced(*row)
+        arrived = [self._arrived, *(arrival for arrival in sound.arrivals if arrival is not None)]
         if sorted(arrived) == arrived:
             self._arrived = arrived[-1]
             return
-        for row, event_id in zip(rows, ids, strict=True):
-            if row[6] is not None and row[6] < self._arrived:
+        for position, arrival, event_id in zip(sound.positions, sound.arrivals, sound.ids, strict=True):
+            if arrival is not None and arrival < self._arrived:
                 message = "it arrived before the event in front of it"
-                self._found.at(row[0], "arrival-wrong", message, event_id)
-            elif row[6] is not None:
-                self._arrived = row[6]
+                self._found.at(position, "arrival-wrong", message, event_id)
+            elif arrival is not None:
+                self._arrived = arrival
 
-    def _misplaced(self, row: Row, event_id: str, body: dict[str, Any]) -> None:
-        position, stream, _, topic, _, kept_id, _ = row
+    def _misplaced(
+        self,
+        position: int,
+        event_id: str,
+        kept_id: str | None,
+        stream: str,
+        topic: str,
+        body: dict[str, Any],
+    ) -> None:
         if kept_id != event_id:
             self._found.at(position, "index-wrong", "the table of ids does not say this event", event_id)
         if body["stream"] != stream or body["type"] != topic:
@@ -338,42 +371,47 @@ class _Looking:
     def _follow_streams(self, sound: _Sound) -> None:
         """How the events continue their streams."""
         streams = self._streams
-        for row, event_id, body in zip(*sound, strict=True):
-            stream, version = row[1], row[2]
+        columns = (sound.positions, sound.kept_streams, sound.numbers, sound.ids, sound.bodies, sound.times)
+        for position, stream, number, event_id, body, time in zip(*columns, strict=True):
             parents = body.get("parents", _NONE)
-            before, heads, _ = streams.get(stream) or self._open(stream, version, parents)
-            if version != before + 1:
-                message = f"it is number {version} of {stream}, and {before + 1} is missing"
-                self._found.at(row[0], "stream-broken", message, event_id)
-            heads = [event_id] if parents == heads else self._forked(row, heads, parents)
-            streams[stream] = (version, heads, body["ts"])
+            before, heads, _ = streams.get(stream) or self._open(stream, number, parents)
+            if number != before + 1:
+                message = f"it is number {number} of {stream}, and {before + 1} is missing"
+                self._found.at(position, "stream-broken", message, event_id)
+            heads = [event_id] if parents == heads else self._forked(position, event_id, heads, parents)
+            streams[stream] = (number, heads, time)
 
     def _follow_chains(self, sound: _Sound) -> _Runs:
         """How the events continue their replicas' chains; the lines of each, with the number of the first."""
-        rows, ids, bodies = sound
-        if not rows:
+        if not sound.ids:
             return {}
-        links = [(body.get("replica", ""), body.get("seq", 0), body.get("prev", "")) for body in bodies]
-        replica, seq, prev = links[0]
-        end = self._ends.get(replica) or self._begin(replica, seq, prev)
-        if not self._holes and links == [*zip(repeat(replica), count(end[0] + 1), [end[1], *ids[:-1]])]:
-            self._ends[replica] = (links[-1][1], ids[-1])
-            return {replica: (seq, [row[4] for row in rows])}
-        return self._follow_mixed(sound, links)
+        prevs = [body.get("prev", "") for body in sound.bodies]
+        replica, first, number = sound.replicas[0], sound.seqs[0], len(prevs)
+        seq, end = self._ends.get(replica) or self._begin(replica, first, prevs[0])
+        if (
+            not self._holes
+            and sound.replicas == (replica,) * number
+            and sound.seqs == (*range(seq + 1, seq + 1 + number),)
+            and prevs == [end, *sound.ids[:-1]]
+        ):
+            self._ends[replica] = (sound.seqs[-1], sound.ids[-1])
+            return {replica: (first, [*sound.lines])}
+        return self._follow_mixed(sound, prevs)
 
-    def _follow_mixed(self, sound: _Sound, links: list[tuple[str, int, str]]) -> _Runs:
+    def _follow_mixed(self, sound: _Sound, prevs: list[str]) -> _Runs:
         """The same where they are not one replica's, each following the one in front of it."""
         runs: _Runs = {}
-        for (replica, seq, prev), row, event_id in zip(links, sound.rows, sound.ids, strict=True):
+        columns = (sound.replicas, sound.seqs, prevs, sound.positions, sound.ids, sound.lines)
+        for replica, seq, prev, position, event_id, line in zip(*columns, strict=True):
             end = self._ends.get(replica) or self._begin(replica, seq, prev)
             if seq != end[0] + 1 or prev != end[1]:
-                self._off_chain(row[0], replica, seq, Early(event_id, prev))
+                self._off_chain(position, replica, seq, Early(event_id, prev))
                 continue
             self._ends[replica] = (seq, event_id)
             if replica in runs:
-                runs[replica][1].append(row[4])
+                runs[replica][1].append(line)
             else:
-                runs[replica] = (seq, [row[4]])
+                runs[replica] = (seq, [line])
             if self._holes:
                 self._close_holes(replica)
         return runs
@@ -384,10 +422,11 @@ class _Looking:
             self._take = None
         if self._take:
             of = event.of_fields
+            columns = (sound.positions, sound.numbers, sound.arrivals, sound.bodies, sound.lines)
             self._take(
                 [
-                    tuple.__new__(Stored, (row[0], row[2], row[6] or 0, of(body, row[4])))
-                    for row, body in zip(sound.rows, sound.bodies, strict=True)
+                    tuple.__new__(Stored, (position, number, arrived or 0, of(body, line)))
+                    for position, number, arrived, body, line in zip(*columns, strict=True)
                 ]
             )
 
@@ -421,12 +460,11 @@ class _Looking:
         for digest in blobs_of(line):
             self._blobs.setdefault(digest, event_id)
 
-    def _forked(self, row: Row, heads: list[str], parents: list[str]) -> list[str]:
+    def _forked(self, position: int, event_id: str, heads: list[str], parents: list[str]) -> list[str]:
         """The heads behind an event that has not seen exactly the heads before it."""
-        event_id = row[4][7:71].decode("ascii")
         for parent in parents:
-            if parent not in heads and not 0 < self._log.position_of(parent) < row[0]:
-                self._found.at(row[0], "parent-missing", f"parent {parent[:12]} is not before it", event_id)
+            if parent not in heads and not 0 < self._log.position_of(parent) < position:
+                self._found.at(position, "parent-missing", f"parent {parent[:12]} is not before it", event_id)
         return sorted([*(head for head in heads if head not in parents), event_id])
 
     def _off_chain(self, position: int, replica: str, seq: int, early: Early) -> None:

@@ -31,6 +31,7 @@ CHUNK = 1_000
 SEGMENT_EVENTS = 20_000
 REWRITE = "`crewlog export --rebuild` writes this clone's own segments and the blobs again from the log."
 _NAME = re.compile(r"([0-9]{10})-([0-9]{10})(?:\.([0-9a-f]{8}))?\.jsonl")
+REFERS = b'{"blob":{'  # in a line that refers to a blob
 _BLOB = re.compile(rb'"blob":\{"media_type":"[^"]*","sha256":"([0-9a-f]{64})"')
 
 Progress = Callable[[int, int], None]
@@ -90,7 +91,7 @@ def blob_path(digest: str) -> str:
 
 def blobs_of(line: bytes) -> list[str]:
     """The hashes of the blobs that an event refers to. An event is canonical, so its bytes say it."""
-    return [found.decode() for found in _BLOB.findall(line)] if b'"blob":{' in line else []
+    return [found.decode() for found in _BLOB.findall(line)] if REFERS in line else []
 
 
 def is_whole(data: bytes, item: Span) -> bool:
