@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Annotated, TextIO
 
@@ -69,7 +70,7 @@ def run(arguments: Sequence[str], shell: Shell) -> int:
     call = Call(shell, words=tuple(arguments))
     try:
         _refuse_strange_bytes(arguments)
-        return _run(arguments, shell, call)
+        return _run_and_mend(arguments, shell, call)
     except Refusal as refusal:
         news = call.news() if refusal.exit in _TOLD else []
         print_refusal(shell, refusal, as_json=_wants_json(arguments), news=news)
@@ -81,21 +82,28 @@ def run(arguments: Sequence[str], shell: Shell) -> int:
     except OSError:
         raise  # the launcher knows what to say where the answer itself could not be written
     except Exception as error:  # noqa: BLE001 - the last line of defence: people get a code, not a traceback
-        found = _views_mended(error, call) or _internal(error, shell)
-        print_refusal(shell, found, as_json=_wants_json(arguments))
-        return int(found.exit)
+        bug = _internal(error, shell)
+        print_refusal(shell, bug, as_json=_wants_json(arguments))
+        return int(bug.exit)
     finally:
         call.close()
 
 
-def _views_mended(error: Exception, call: Call) -> Refusal | None:
-    """Make views anew that a command stumbled over while it read them; None where they are not the cause."""
-    from cli.mending import mended
-
+def _run_and_mend(arguments: Sequence[str], shell: Shell, call: Call) -> int:
+    """Run it; where it stumbled over damaged views, refuse it as `views-mended`."""
     try:
-        return mended(error, call)
-    except Exception:  # noqa: BLE001 - then the first error tells more
-        return None
+        return _run(arguments, shell, call)
+    except (Refusal, OSError):
+        raise
+    except Exception as error:
+        from cli.mending import mended
+
+        refusal = None
+        with suppress(Exception):  # then the first error tells more
+            refusal = mended(error, call)
+        if refusal:
+            raise refusal from error
+        raise
 
 
 def _internal(error: Exception, shell: Shell) -> Refusal:

@@ -13,6 +13,7 @@ from cli.progress import progress
 from domain.named import NamedTuple
 from domain.refusals import Refusal
 from export.findings import Finding, is_damage
+from projections import database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,7 +60,7 @@ def _verify_all(call: Call, *, hashed: bool) -> Verified:
 
 
 # What is raised over an event whose bytes somebody changed, which is among the findings.
-STUMBLING = (ValueError, TypeError, KeyError, AttributeError, sqlite3.ProgrammingError)
+STUMBLING = (*database.STUMBLING, sqlite3.ProgrammingError)
 
 
 def stumbled_over(log: Log, error: Exception) -> Looked:

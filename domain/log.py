@@ -611,17 +611,24 @@ class Log:
             for stream, heads in groupby(rows, itemgetter(0)):
                 yield stream, [(event_id, ts) for _, event_id, ts in heads]
 
-    def heads_beside_events(self, stream: str) -> list[KeptHead]:
-        """The heads of one stream, as they are kept, each with its event."""
-        statement = (
-            "SELECT h.id, h.ts, s.state FROM stream_heads h LEFT JOIN event_id e ON e.id = h.id"
-            " LEFT JOIN stored_events s ON s.{} = e.position WHERE h.stream = ? ORDER BY h.id"
-        )
-        rows = self._select(statement.format(self._checked("reader").position_column), (stream,))
-        return [
-            KeptHead(event_id, ts, line if line is None else b"" if isinstance(line, str) else bytes(line))
-            for event_id, ts, line in rows
-        ]
+    def heads_beside_events(self, streams: Sequence[str]) -> Generator[tuple[str, list[KeptHead]]]:
+        """The heads of these streams, as they are kept, sorted, each with its event."""
+        column = self._checked("reader").position_column
+        for first in range(0, len(streams), PARAMETERS):
+            some = streams[first : first + PARAMETERS]
+            statement = (
+                "SELECT h.stream, h.id, h.ts, s.state FROM stream_heads h LEFT JOIN event_id e ON e.id = h.id"  # noqa: S608 - marks only
+                f" LEFT JOIN stored_events s ON s.{column} = e.position"
+                f" WHERE h.stream IN ({', '.join('?' * len(some))}) ORDER BY h.stream, h.id"
+            )
+            for stream, rows in groupby(self._select(statement, some), itemgetter(0)):
+                yield (
+                    stream,
+                    [
+                        KeptHead(event_id, ts, b"" if isinstance(line, str) else line and bytes(line))
+                        for _, event_id, ts, line in rows
+                    ],
+                )
 
     def all_states(self) -> Generator[StreamState]:
         """Every stream with its version, its state as it is kept, and what is known of the fold that made it."""

@@ -59,28 +59,28 @@ class Beside:
     def _compare_heads(self) -> int:
         """Also how many belong to no event."""
         streams = {**self._looked.streams}
-        doubtful: list[tuple[str, list[str]]] = []
+        doubtful: dict[str, list[str]] = {}
         for stream, kept in self._log.all_heads():
             _, ids, time = streams.pop(stream, NO_EVENTS)
-            if kept != [
-                *zip(ids, [time], strict=False)
-            ]:  # also where there are several: the last one's time is known
-                doubtful.append((stream, ids))
-        strays = sum(self._compare_with_events(stream, ids) for stream, ids in doubtful)
+            if len(ids) != 1 or kept != [(ids[0], time)]:  # of several heads only one's time is known
+                doubtful[stream] = ids
+        strays = self._compare_with_events(doubtful)
         for stream in streams:
             self._found.say("heads-wrong", f"the heads of {stream} are missing")
         return strays
 
-    def _compare_with_events(self, stream: str, ids: list[str]) -> int:
-        """Compare the heads of one stream with their events; how many have none."""
-        kept = self._log.heads_beside_events(stream)
-        if ids != [head.id for head in kept]:
-            self._found.say("heads-wrong", f"the heads of {stream} are not those that its events say")
-        for head in kept:
-            if head.line and head.ts != stated_time(head.line):
-                message = f"the time that is kept of a head of {stream} is not that of its event"
-                self._found.say("heads-wrong", message, of=head.id)
-        return sum(head.line is None for head in kept)
+    def _compare_with_events(self, heads: dict[str, list[str]]) -> int:
+        """Compare the heads of some streams with their events; how many have none."""
+        strays = 0
+        for stream, kept in self._log.heads_beside_events([*heads]):
+            if heads[stream] != [head.id for head in kept]:
+                self._found.say("heads-wrong", f"the heads of {stream} are not those that its events say")
+            for head in kept:
+                if head.line and head.ts != stated_time(head.line):
+                    message = f"the time that is kept of a head of {stream} is not that of its event"
+                    self._found.say("heads-wrong", message, of=head.id)
+            strays += sum(head.line is None for head in kept)
+        return strays
 
     def _look_at_each_key(self) -> None:
         keys, position = Keys(self._log), 0

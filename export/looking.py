@@ -300,6 +300,7 @@ class _Looking:
             said = [*map(_SAID, bodies)]
         except KeyError:
             said = [_SAID({**_UNSAID, **body}) for body in bodies]
+        # In the order of `_Sound`: what `Log.rows` has, then what `_SAID` names.
         columns = zip(*rows, strict=True), [ids, bodies], zip(*said, strict=True)
         return _Sound._make(chain.from_iterable(columns))
 

@@ -39,7 +39,9 @@ _DAMAGE = (
     sqlite3.SQLITE_CONSTRAINT,
     sqlite3.SQLITE_MISMATCH,
 )
-_SHORT_READ = 522  # SQLITE_IOERR_SHORT_READ: the file ends where a page should be
+# SQLITE_IOERR_SHORT_READ: the file ends where a page should be. SQLITE_READONLY, and nothing more, where there is access:
+# by its header the file is of a version that may only be read.
+_DAMAGED_HEADER = (522, sqlite3.SQLITE_READONLY)
 
 
 class Damaged(sqlite3.DatabaseError):
@@ -50,6 +52,11 @@ class Damaged(sqlite3.DatabaseError):
 STUMBLING = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 # What to catch where views are read, and to ask `is_damage` about.
 TROUBLE = (sqlite3.Error, *STUMBLING)
+# Of these the ones that a bug explains as well as damage does.
+AMBIGUOUS = (*STUMBLING, sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
+# What somebody found who looked whether the views are damaged, and how long that holds for errors that are ambiguous.
+MENDED, SOUND = "mended", "sound"
+SOUND_SECONDS = 3600.0
 
 
 def is_damage(error: Exception) -> bool:
@@ -57,12 +64,12 @@ def is_damage(error: Exception) -> bool:
     if not isinstance(error, sqlite3.Error):
         return isinstance(error, STUMBLING)
     code = getattr(error, "sqlite_errorcode", 0)
-    missing = code == sqlite3.SQLITE_ERROR and "no such" in str(error)
-    undecodable = not code and "decode" in str(error)  # said by Python, which knows no code for it
-    unbound = isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError)  # a value of a wrong kind
-    if missing or undecodable or unbound or isinstance(error, Damaged):
-        return True
-    return code == _SHORT_READ or code & 0xFF in _DAMAGE
+    said = str(error)
+    if code == sqlite3.SQLITE_ERROR:
+        return "no such" in said or "unsupported file format" in said
+    if not code:  # said by Python: text that is none, a value of a kind that no column has, or by `Damaged`
+        return "decode" in said or "binding" in said or isinstance(error, Damaged)
+    return code in _DAMAGED_HEADER or code & 0xFF in _DAMAGE
 
 
 def is_malformed(error: Exception) -> bool:
@@ -84,6 +91,7 @@ class Files:
         self._lock = os.path.join(folder, f"{name}.lock")
         self._users = os.path.join(folder, f"{name}.open")
         self.fresh_path = os.path.join(folder, f"{name}.new.db")
+        self._finding = os.path.join(folder, f"{name}.found")
         self._user = -1
 
     def beside(self, name: str) -> Files:
@@ -180,6 +188,8 @@ class Files:
                 errno.EROFS,
                 errno.EACCES,
                 errno.EIO,
+                errno.EISDIR,
+                errno.EPERM,
             ):
                 raise
             raise Unusable(str(error)) from error
@@ -188,6 +198,24 @@ class Files:
         """Under the lock: remove what a rebuild that was killed left behind."""
         if os.path.exists(self.fresh_path):
             self._unlink(self.fresh_path)
+
+    # --- what was found ------------------------------------------------------------------------------------------
+
+    def note(self, finding: str) -> None:
+        """Under the lock: write down that the file was MENDED, or was SOUND though somebody had stumbled over it."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        with suppress(OSError):  # then somebody may look in vain once more
+            descriptor = os.open(self._finding, flags, 0o600)
+            os.write(descriptor, finding.encode())
+            os.close(descriptor)
+
+    def noted(self, finding: str, since: float) -> bool:
+        """True if this was the last thing that was found, and not before `since` (seconds since 1970)."""
+        try:
+            with open(self._finding, "rb") as file:
+                return file.read(10) == finding.encode() and os.fstat(file.fileno()).st_mtime >= since
+        except OSError:
+            return False
 
     # --- connections ---------------------------------------------------------------------------------------------
 

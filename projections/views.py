@@ -1,7 +1,8 @@
 """The views of one store: opened, caught up, rebuilt.
 
-`views.db` may be deleted whenever one likes; what it holds is folded again from the log. So does whatever is damaged in
-it: who stumbles over that makes it anew, once, and what then fails is the log's fault or ours. Its one rule of safety: a
+`views.db` may be deleted whenever one likes; what it holds is folded again from the log. Whoever stumbles over something
+damaged in it makes it anew. An error that a bug explains as well is a reason for that once: what fails behind it is the
+log's fault or ours, and `views.found` keeps everybody from trying again for an hour. Its one rule of safety: a
 database that somebody may have open is never renamed, replaced or unlinked. So a rebuild copies its result over the
 live file with SQLite's backup API, and a damaged file is removed only while nobody else has it open.
 """
@@ -18,7 +19,18 @@ from domain.event import check
 from domain.named import NamedTuple
 from domain.refusals import Refusal
 from projections import folding
-from projections.database import TROUBLE, Files, Unusable, connect_memory, is_damage, is_malformed
+from projections.database import (
+    AMBIGUOUS,
+    MENDED,
+    SOUND,
+    SOUND_SECONDS,
+    TROUBLE,
+    Files,
+    Unusable,
+    connect_memory,
+    is_damage,
+    is_malformed,
+)
 from projections.folding import Checkpoint, Progress
 from projections.handler import ViewSet
 
@@ -101,6 +113,7 @@ class Views:
         self._before_fold = before_fold
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
+        self._opened = 0.0
         self.remark = ""
 
     @property
@@ -108,6 +121,7 @@ class Views:
         """For reading. Ask for it anew after each `catch_up` or `rebuild`: both may have opened the file again."""
         if self._connection is None:
             self._files.enter()
+            self._opened = time.time()
             self._connection = self._files.connect_reader()
             self._inode = self._files.inode()
         return self._connection
@@ -147,7 +161,7 @@ class Views:
         if wait:
             self._before_fold()
         with self._files.turn(wait=wait) as mine:
-            return self._write() if mine else 0
+            return self._write(wait=wait) if mine else 0
 
     def _is_current(self) -> bool:
         """A look without any lock. False also where the file must be made, or made anew."""
@@ -169,13 +183,19 @@ class Views:
         mark = self._mark()
         return mark if mark and self._fits(mark) else None
 
-    def _write(self) -> int:
+    def _write(self, *, wait: bool) -> int:
         """Under the lock: fold what is new, or make the file anew where it is of no use."""
         self._files.sweep()
-        folded = self._fold_on()
-        return self._make_anew() if folded is None else folded
+        folded = self._fold_on(wait=wait)
+        if folded is not None:
+            return folded
+        try:
+            return self._make_anew()
+        except AMBIGUOUS:
+            self._files.note(SOUND)  # it was not what the error came from
+            raise
 
-    def _fold_on(self) -> int | None:
+    def _fold_on(self, *, wait: bool) -> int | None:
         """Under the lock: fold what is new; None where the file is of no use."""
         try:
             mark = self._sound_mark()
@@ -184,9 +204,19 @@ class Views:
             with self._files.writer() as connection:
                 return self._fold(connection)
         except TROUBLE as error:
-            if not is_damage(error) or self._is_log_at_fault():
+            if not self._is_suspect(error) or (isinstance(error, AMBIGUOUS) and not wait):
                 raise self._files.refusal(error) from error
             return None
+
+    def _is_suspect(self, error: Exception) -> bool:
+        """True if it is worth while to make the file anew for this error."""
+        if not isinstance(error, AMBIGUOUS):
+            return is_damage(error)
+        return (
+            is_damage(error)
+            and not self._files.noted(SOUND, time.time() - SOUND_SECONDS)
+            and not self._is_log_at_fault()
+        )
 
     def _is_log_at_fault(self) -> bool:
         """True if what comes next in the log is no event: to fold all of it anew would only take longer to say so."""
@@ -287,11 +317,21 @@ class Views:
     def mend(self, error: Exception) -> bool:
         """After an error that a damaged file may have caused: make the file anew.
 
-        False where its rows were what the log says, so that the error has another cause, or where nothing can be written.
-        True also where somebody else writes it right now: who asks again sees what came of that.
+        False where it was what the log says, so that the error has another cause, or where nothing can be written; rows
+        that are right do not excuse a malformed page, which may be one of an index. Raises Refusal `locked`.
         """
-        with suppress(Unusable), self._files.turn(wait=False) as mine:
-            return not mine or not self._rebuild().same or is_malformed(error)  # in an index perhaps
+        if self.remark or not self._is_suspect(error):
+            return False
+        opened = self._opened
+        self.close()  # an answer that was half read would hold on to its moment
+        with suppress(Unusable), self._files.turn(wait=True):
+            if self._files.noted(MENDED, opened):  # by somebody who had stumbled over it, too
+                return True
+            if self._is_suspect(error):  # still, now that it is our turn
+                mended = not self._rebuild().same or is_malformed(error)
+                self._files.note(MENDED if mended else SOUND)
+                self._opened = time.time()
+                return mended
         return False
 
     def compare(self, progress: Progress | None = None) -> bool | None:
@@ -376,11 +416,28 @@ class Views:
             with self.snapshot() as connection:
                 return query(connection)
         except TROUBLE as error:
-            if not is_damage(error):
+            if not self._is_suspect(error):
                 raise
-            self.rebuild()
-        with self.snapshot() as connection:
-            return query(connection)
+        self._begin_again()
+        try:
+            with self.snapshot() as connection:
+                return query(connection)
+        except AMBIGUOUS:
+            self._files.note(SOUND)
+            raise
+
+    def _begin_again(self) -> None:
+        """Make the file anew, or go on in memory where it cannot be written."""
+        try:
+            if not self.remark:
+                self.rebuild()
+                return
+        except Refusal as refusal:
+            if refusal.code != "unwritable":
+                raise
+            self.remark = refusal.message
+        self._to_empty_memory(self.remark)
+        self._fold(self.connection)
 
     def state_hash(self) -> str:
         """sha256 over all tables of all views: equal for equal contents, however they came about."""

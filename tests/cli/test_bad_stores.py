@@ -19,6 +19,7 @@ import orjson
 import pytest
 
 from projections import tasks
+from projections.views import Views
 from tests.cli.conftest import Crew, Result, why
 from tests.packaging.shell import inherited
 
@@ -169,7 +170,8 @@ def test_a_write_goes_on_where_the_views_are_damaged_and_mends_them(crew: Crew) 
     crew.do("spawn Greet --slug greet --as zoe")
     crew.do("list")
     _change_views(crew, _NO_JSON)
-    crew.do("note greet straw --as ada")
+    noted = crew.run("note", "greet", "straw", "--as", "ada")
+    assert (noted.code, "has to wait" in noted.err) == (0, True)
     assert crew.do("show greet")["task"]["notes"] == 1
     assert crew.do("verify")["ok"]
 
@@ -181,9 +183,24 @@ def test_a_fault_of_ours_in_a_query_is_told_as_one(crew: Crew, monkeypatch: pyte
         raise KeyError("no such thing")
 
     monkeypatch.setattr(tasks, "claim_of", faulty)
-    refused = crew.refused("show greet")
-    assert why(refused) == ("internal", 1)
-    assert "no such thing" in refused["message"]
+    for _ in range(2):
+        refused = crew.refused("show greet")
+        assert why(refused) == ("internal", 1)
+        assert "no such thing" in refused["message"]
+
+
+def test_ctrl_c_while_views_are_mended_is_told_like_any_other(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crew.do("spawn Greet --slug greet --as zoe")
+    crew.do("list")
+    _change_views(crew, _NO_JSON)
+
+    def interrupted(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Views, "mend", interrupted)
+    assert why(crew.refused("show greet")) == ("interrupted", 130)
 
 
 def test_a_store_that_another_process_holds_is_locked_and_names_it(crew: Crew) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -515,3 +517,27 @@ def test_a_conflict_that_came_with_its_settlement_is_not_told_as_one(pair: tuple
     bob.do("sync")
 
     assert ada.do("sync")["conflicts"] == []
+
+
+def test_verify_finds_the_lost_head_of_a_fork_whichever_of_the_two_it_is(pair: tuple[Crew, Crew]) -> None:
+    ada, bob = pair
+    for task in ("one", "two", "three"):
+        ada.do(f"note {task} here --as ada")
+        bob.do(f"note {task} there --as bob")
+    ada.do("sync")
+    bob.do("sync")
+    path = bob.folder / ".crewlog/crewlog.db"
+    with closing(sqlite3.connect(path)) as log:
+        heads = log.execute("SELECT stream, id, ts FROM stream_heads").fetchall()
+    forked = {stream for stream, _, _ in heads if sum(other == stream for other, _, _ in heads) == 2}
+    assert len(forked) == 3
+    for head in heads:
+        if head[0] not in forked:
+            continue
+        with closing(sqlite3.connect(path)) as log, log:
+            log.execute("DELETE FROM stream_heads WHERE id = ?", (head[1],))
+        found = bob.run("--json", "verify").json["findings"]
+        assert [(row["code"], head[0] in row["message"]) for row in found] == [("heads-wrong", True)], head
+        with closing(sqlite3.connect(path)) as log, log:
+            log.execute("INSERT INTO stream_heads VALUES (?, ?, ?)", head)
+    assert bob.do("verify")["ok"]

@@ -116,7 +116,8 @@ def test_bits_that_flip_in_the_views_do_no_harm(
 ) -> None:
     answer(folder, "rebuild")
     path = folder / ".crewlog/views.db"
-    assert not path.with_name("views.db-wal").read_bytes()
+    log = path.with_name("views.db-wal")
+    assert not log.exists() or not log.stat().st_size  # all there is lies in the file itself
     content = bytearray(path.read_bytes())
     for place, bit in flips:
         content[int(place * (len(content) - 1))] ^= 1 << bit

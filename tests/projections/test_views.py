@@ -10,8 +10,9 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from hashlib import sha256
 
 import pytest
@@ -20,8 +21,10 @@ from domain.commands import Edit, Note
 from domain.log import Log
 from domain.refusals import Refusal
 from domain.stores import queue
-from projections import database, folding
+from domain.stores.apart import Apart
+from projections import database, folding, task_rows
 from projections import views as views_module
+from projections.halves import Anew
 from projections.tasks import full
 from projections.views import Views, open_views
 from tests.projections.histories import ACTORS, STREAMS, Crew, Drop, Pot, some_steps
@@ -304,13 +307,111 @@ def test_a_rebuild_says_that_values_had_come_to_harm(store: SqliteStore, log: Lo
         views.close()
 
 
-def test_views_that_are_sound_are_no_cause_of_an_error(store: SqliteStore, busy: Log, views: Views) -> None:
-    views.catch_up()
-    assert not views.mend(KeyError())
+@pytest.fixture
+def folds(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """For each time that the whole log is folded anew a 1."""
+    done: list[int] = []
+    begun = Anew.begun
+
+    def counted(anew: Anew, apart: Apart | None) -> AbstractContextManager[Anew]:
+        done.append(1)
+        return begun(anew, apart)
+
+    monkeypatch.setattr(Anew, "begun", counted)
+    return done
+
+
+def test_views_that_are_sound_are_no_cause_of_an_error_and_nobody_looks_twice(
+    store: SqliteStore, busy: Log, folds: list[int]
+) -> None:
+    for _ in range(3):
+        views = open_views(store.folder, busy)
+        views.catch_up()
+        assert not views.mend(KeyError())
+        views.close()
+    assert len(folds) == 2  # once to make them, once to look
+    os.remove(path_of(store).replace(".db", ".found"))
     _change_values(store, VALUES["no JSON"])
+    other = open_views(store.folder, busy)
+    assert other.connection.in_transaction is False
+    views = open_views(store.folder, busy)
     assert views.mend(KeyError())
+    assert other.mend(KeyError())  # it stumbled over the same, and came later
+    assert len(folds) == 3
+    assert not views.mend(KeyError())
+    assert other.state_hash() == expected(busy)
+    views.close()
+    other.close()
+
+
+def test_an_answer_that_is_half_read_does_not_make_sound_views_damaged_ones(
+    store: SqliteStore, busy: Log, views: Views
+) -> None:
+    views.catch_up()
+    half = views.connection.execute("SELECT * FROM tasks")
+    assert half.fetchone()
+    new_stream(busy, title="meanwhile")
     assert not views.mend(KeyError())
     assert views.state_hash() == expected(busy)
+
+
+def test_a_query_that_is_wrong_folds_the_log_anew_once_an_hour(
+    store: SqliteStore, busy: Log, folds: list[int]
+) -> None:
+    def wrong(_: sqlite3.Connection) -> None:
+        raise KeyError("a bug")
+
+    for _ in range(3):
+        views = open_views(store.folder, busy)
+        with pytest.raises(KeyError, match="a bug"):
+            views.ask(wrong)
+        views.close()
+    assert len(folds) == 2
+    os.utime(path_of(store).replace(".db", ".found"), (0, time.time() - 3_700))
+    views = open_views(store.folder, busy)
+    with pytest.raises(KeyError, match="a bug"):
+        views.ask(wrong)
+    views.close()
+    assert len(folds) == 3
+
+
+def test_a_handler_that_is_wrong_folds_the_log_anew_once_an_hour(
+    store: SqliteStore, busy: Log, views: Views, folds: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views.catch_up()
+
+    def wrong(*_: object) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(task_rows, "step", wrong)
+    for number in range(3):
+        new_stream(busy, title=f"task {number}")
+        reader = open_views(store.folder, busy)
+        with pytest.raises(KeyError, match="a bug"):
+            reader.catch_up(wait=False)
+        with pytest.raises(KeyError, match="a bug"):
+            reader.catch_up()
+        reader.close()
+    assert len(folds) == 2
+
+
+@pytest.mark.parametrize("place", [18, 19, 44, 47, 56])
+def test_a_header_of_another_kind_is_no_end_of_it(
+    place: int, store: SqliteStore, busy: Log, views: Views
+) -> None:
+    views.catch_up()
+    views.close()
+    with closing(sqlite3.connect(path_of(store))) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with open(path_of(store), "r+b") as file:
+        file.seek(place)
+        file.write(b"\x7f")
+    reader = open_views(store.folder, busy)
+    assert reader.compare() is (place not in (19, 47))  # the others say nothing that anybody needs
+    new_stream(busy, title="two")
+    reader.catch_up()
+    assert (reader.state_hash(), reader.remark) == (expected(busy), "")
+    reader.close()
 
 
 def _garbage_in(path: str, name: str) -> None:
@@ -338,10 +439,10 @@ def test_a_damaged_index_is_the_cause_though_all_rows_are_what_they_were(
 
 
 def test_an_event_that_nobody_can_read_is_told_at_once_and_no_views_are_made_anew_for_it(
-    store: SqliteStore, busy: Log, views: Views
+    store: SqliteStore, busy: Log, views: Views, folds: list[int]
 ) -> None:
     views.catch_up()
-    inode, before = os.stat(path_of(store)).st_ino, views.state_hash()
+    before = views.state_hash()
     new_stream(busy, title="two")
     with closing(sqlite3.connect(store.path)) as other, other:
         for (name,) in other.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
@@ -350,12 +451,14 @@ def test_an_event_that_nobody_can_read_is_told_at_once_and_no_views_are_made_ane
             "UPDATE stored_events SET state = CAST('{' AS BLOB)"
             " WHERE rowid = (SELECT max(rowid) FROM stored_events)"
         )
-    made: list[int] = []
-    reader = Views(database.Files(store.folder), busy, progress=lambda done, _: made.append(done))
-    with pytest.raises(ValueError, match="unexpected end"):
-        reader.catch_up()
-    assert (made, os.stat(path_of(store)).st_ino, reader.state_hash()) == ([], inode, before)
-    reader.close()
+    for _ in range(2):
+        reader = open_views(store.folder, busy)
+        with pytest.raises(ValueError, match="unexpected end") as raised:
+            reader.catch_up()
+        assert not reader.mend(raised.value)
+        assert reader.state_hash() == before
+        reader.close()
+    assert len(folds) == 1
 
 
 def test_views_deleted_while_a_long_lived_reader_has_them_open_do_not_mislead_it(
@@ -546,6 +649,17 @@ def test_a_folder_that_cannot_be_written_is_read_all_the_same(there: str, foreig
     assert (found, hashed) == (names, digest)
     assert "cannot write" in remark or "no write access" in remark
     assert caught_up == {"missing": 1, "behind": 1, "current": 0, "damaged": 1, "changed": 2}[there]
+
+
+def test_a_folder_where_a_file_should_be_made_is_gone_around(store: SqliteStore, busy: Log) -> None:
+    os.mkdir(os.path.join(store.folder, "views.new.db"))
+    views = open_views(store.folder, busy)
+    views.catch_up()
+    assert views.state_hash() == expected(busy)
+    assert "views.new.db" in views.remark
+    with pytest.raises(Refusal, match=r"views\.new\.db"):
+        views.rebuild()
+    views.close()
 
 
 @pytest.mark.faults
