@@ -317,12 +317,13 @@ class Views:
     def mend(self, error: Exception) -> bool:
         """After an error that a damaged file may have caused: make the file anew.
 
-        False where it was what the log says, so that the error has another cause, or where nothing can be written; rows
-        that are right do not excuse a malformed page, which may be one of an index. Raises Refusal `locked`.
+        False where it was what the log says, so that the error has another cause, where nobody has opened it here, or where
+        nothing can be written; rows that are right do not excuse a malformed page, which may be one of an index. Raises
+        Refusal `locked`.
         """
-        if self.remark or not self._is_suspect(error):
-            return False
         opened = self._opened
+        if not opened or self.remark or not self._is_suspect(error):
+            return False
         self.close()  # an answer that was half read would hold on to its moment
         with suppress(Unusable), self._files.turn(wait=True):
             if self._files.noted(MENDED, opened):  # by somebody who had stumbled over it, too
