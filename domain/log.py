@@ -548,12 +548,7 @@ class Log:
 
     def positions(self, ids: Sequence[str]) -> dict[str, int]:
         """The positions of those of the events that are here."""
-        found: dict[str, int] = {}
-        for begin in range(0, len(ids), PARAMETERS):
-            part = ids[begin : begin + PARAMETERS]
-            marks = ", ".join("?" * len(part))
-            found.update(self._select(f"SELECT id, position FROM event_id WHERE id IN ({marks})", part))  # noqa: S608 - our own marks
-        return found
+        return dict(self._select_among("SELECT id, position FROM event_id WHERE id IN ({})", ids))
 
     def history(self, stream: str) -> history.History:
         """A stream in the one order in which every clone folds it, and what became of each of its events."""
@@ -613,22 +608,17 @@ class Log:
 
     def heads_beside_events(self, streams: Sequence[str]) -> Generator[tuple[str, list[KeptHead]]]:
         """The heads of these streams, as they are kept, sorted, each with its event."""
-        column = self._checked("reader").position_column
-        for first in range(0, len(streams), PARAMETERS):
-            some = streams[first : first + PARAMETERS]
-            statement = (
-                "SELECT h.stream, h.id, h.ts, s.state FROM stream_heads h LEFT JOIN event_id e ON e.id = h.id"  # noqa: S608 - marks only
-                f" LEFT JOIN stored_events s ON s.{column} = e.position"
-                f" WHERE h.stream IN ({', '.join('?' * len(some))}) ORDER BY h.stream, h.id"
-            )
-            for stream, rows in groupby(self._select(statement, some), itemgetter(0)):
-                yield (
-                    stream,
-                    [
-                        KeptHead(event_id, ts, b"" if isinstance(line, str) else line and bytes(line))
-                        for _, event_id, ts, line in rows
-                    ],
-                )
+        statement = (
+            "SELECT h.stream, h.id, h.ts, s.state FROM stream_heads h LEFT JOIN event_id e ON e.id = h.id"
+            " LEFT JOIN stored_events s ON s.{} = e.position WHERE h.stream IN ({{}}) ORDER BY h.stream, h.id"
+        )
+        statement = statement.format(self._checked("reader").position_column)
+        for stream, rows in groupby(self._select_among(statement, streams), itemgetter(0)):
+            heads = [
+                KeptHead(event_id, ts, b"" if isinstance(line, str) else line and bytes(line))
+                for _, event_id, ts, line in rows
+            ]
+            yield stream, heads
 
     def all_states(self) -> Generator[StreamState]:
         """Every stream with its version, its state as it is kept, and what is known of the fold that made it."""
@@ -760,13 +750,8 @@ class Log:
 
     def absent_blobs(self, digests: Sequence[str]) -> set[str]:
         """Those of the blobs that are neither here nor taken out on purpose."""
-        absent = set(digests) - set(self.redacted())
-        for begin in range(0, len(digests), PARAMETERS):
-            part = digests[begin : begin + PARAMETERS]
-            marks = ", ".join("?" * len(part))
-            rows = self._select(f"SELECT sha256 FROM blobs WHERE sha256 IN ({marks})", part)  # noqa: S608 - our own marks
-            absent -= {str(row[0]) for row in rows}
-        return absent
+        rows = self._select_among("SELECT sha256 FROM blobs WHERE sha256 IN ({})", digests)
+        return set(digests) - set(self.redacted()) - {str(row[0]) for row in rows}
 
     def _check_redacted(self, digest: str) -> None:
         by = self.redacted().get(digest)
@@ -780,6 +765,12 @@ class Log:
 
     def _select(self, statement: str, params: Sequence[Any]) -> list[Any]:
         return self._reader().select(statement, params)
+
+    def _select_among(self, statement: str, values: Sequence[str]) -> Generator[Any]:
+        """The rows of a statement with a `{}` for as many `?` as one can have."""
+        for begin in range(0, len(values), PARAMETERS):
+            part = values[begin : begin + PARAMETERS]
+            yield from self._select(statement.format(", ".join("?" * len(part))), part)
 
 
 def _bytes(stored: Any) -> bytes:

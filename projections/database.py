@@ -41,7 +41,7 @@ _DAMAGE = (
 )
 # SQLITE_IOERR_SHORT_READ: the file ends where a page should be. SQLITE_READONLY, and nothing more, where there is access:
 # by its header the file is of a version that may only be read.
-_DAMAGED_HEADER = (522, sqlite3.SQLITE_READONLY)
+_DAMAGED_FILE = (522, sqlite3.SQLITE_READONLY)
 
 
 class Damaged(sqlite3.DatabaseError):
@@ -69,7 +69,7 @@ def is_damage(error: Exception) -> bool:
         return "no such" in said or "unsupported file format" in said
     if not code:  # said by Python: text that is none, a value of a kind that no column has, or by `Damaged`
         return "decode" in said or "binding" in said or isinstance(error, Damaged)
-    return code in _DAMAGED_HEADER or code & 0xFF in _DAMAGE
+    return code in _DAMAGED_FILE or code & 0xFF in _DAMAGE
 
 
 def is_malformed(error: Exception) -> bool:

@@ -429,16 +429,17 @@ class Views:
 
     def _begin_again(self) -> None:
         """Make the file anew, or go on in memory where it cannot be written."""
-        try:
-            if not self.remark:
+        why = self.remark
+        if not why:
+            try:
                 self.rebuild()
-                return
-        except Refusal as refusal:
-            if refusal.code != "unwritable":
-                raise
-            self.remark = refusal.message
-        self._to_empty_memory(self.remark)
-        self._fold(self.connection)
+            except Refusal as refusal:
+                if refusal.code != "unwritable":
+                    raise
+                why = refusal.message
+        if why:
+            self._to_empty_memory(why)
+            self._fold(self.connection)
 
     def state_hash(self) -> str:
         """sha256 over all tables of all views: equal for equal contents, however they came about."""
